@@ -1,0 +1,153 @@
+"""Django settings. Everything that differs between installations comes from the environment.
+
+`manage.py` works from a second shell with nothing set: what `make up` started has written its
+addresses into `ISOCENTER_HOME/run/environment`, and `pacs_site.home` reads them.
+"""
+
+from pathlib import Path
+
+from environs import Env
+
+from pacs_site import home
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+env = Env()
+HOME = home.find_home(BASE_DIR)
+home.load_environment(HOME)
+
+PRODUCTION = env.bool("ISOCENTER_PRODUCTION", False)
+DEBUG = env.bool("ISOCENTER_DEBUG", False)
+SECRET_KEY = env.str("ISOCENTER_SECRET_KEY", "") or home.secret_key(HOME)
+ALLOWED_HOSTS = env.list("ISOCENTER_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("ISOCENTER_TRUSTED_ORIGINS", [])
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "rest_framework",
+    "drf_spectacular",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django_htmx",
+    "pgtrigger",
+    "apps.core",
+    "apps.audit",
+    "apps.accounts",
+    "apps.patients",
+    "apps.orders",
+    "apps.archive",
+    "apps.scheduling",
+    "apps.studies",
+    "apps.worklists",
+    "apps.reports",
+    "apps.exchange",
+    "apps.dimse",
+    "apps.dicomweb",
+    "apps.hl7",
+    "apps.viewer",
+    "apps.workspace",
+    "apps.demo",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "apps.accounts.middleware.ActorMiddleware",
+]
+
+ROOT_URLCONF = "pacs_site.urls"
+ASGI_APPLICATION = "pacs_site.asgi.application"
+WSGI_APPLICATION = "pacs_site.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASES = {"default": home.database_config(env.str("DATABASE_URL", ""), HOME)}
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = [
+    "django.contrib.auth.backends.ModelBackend",
+    "allauth.account.auth_backends.AuthenticationBackend",
+]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static" / "collected"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+}
+SPECTACULAR_SETTINGS = {"TITLE": "Isocenter API", "VERSION": "1", "SERVE_INCLUDE_SCHEMA": False}
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'", "'wasm-unsafe-eval'"],
+        "worker-src": ["'self'"],
+        "style-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:", "blob:"],
+        "media-src": ["'self'", "blob:"],
+        "font-src": ["'self'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'self'"],
+        "object-src": ["'none'"],
+    },
+}
+
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or home.broker_url(HOME)
+ARCHIVE_URL = env.str("ARCHIVE_URL", "") or (HOME / "archive").as_uri()
+
+ISOCENTER_AE_TITLE = env.str("ISOCENTER_AE_TITLE", "ISOCENTER")
+ISOCENTER_HTTP_PORT = env.int("ISOCENTER_HTTP_PORT", 8000)
+ISOCENTER_DICOM_PORT = env.int("ISOCENTER_DICOM_PORT", 11112)
+ISOCENTER_MLLP_PORT = env.int("ISOCENTER_MLLP_PORT", 2575)
+ISOCENTER_OPEN_AE = env.bool("ISOCENTER_OPEN_AE", False)
+ISOCENTER_OPEN_HL7 = env.bool("ISOCENTER_OPEN_HL7", False)
