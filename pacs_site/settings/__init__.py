@@ -19,7 +19,7 @@ PRODUCTION = env.bool("ISOCENTER_PRODUCTION", False)
 DEBUG = env.bool("ISOCENTER_DEBUG", False)
 SECRET_KEY = env.str("ISOCENTER_SECRET_KEY", "") or home.secret_key(HOME)
 ALLOWED_HOSTS = env.list("ISOCENTER_ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("ISOCENTER_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("ISOCENTER_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -32,7 +32,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "allauth",
     "allauth.account",
-    "allauth.mfa",
     "django_htmx",
     "pgtrigger",
     "apps.core",

@@ -1,0 +1,28 @@
+"""The report's state machine."""
+
+from apps.core.machines import Machine
+
+REPORT = Machine(
+    name="report",
+    field="status",
+    source="FHIR R4 diagnostic-report-status",
+    initial=("registered",),
+    table={
+        ("autosave", "registered"): "registered",
+        ("preliminary", "registered"): "preliminary",
+        ("preliminary", "preliminary"): "preliminary",
+        ("sign", "registered"): "final",
+        ("sign", "preliminary"): "final",
+        ("addend", "final"): "appended",
+        ("addend", "appended"): "appended",
+        ("addend", "corrected"): "appended",
+        ("correct", "final"): "corrected",
+        ("correct", "appended"): "corrected",
+        ("correct", "corrected"): "corrected",
+        ("cancel", "registered"): "cancelled",
+        ("cancel", "preliminary"): "cancelled",
+        ("cancel", "final"): "cancelled",
+        ("cancel", "appended"): "cancelled",
+        ("cancel", "corrected"): "cancelled",
+    },
+)

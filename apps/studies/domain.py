@@ -1,0 +1,29 @@
+"""Words of the study index."""
+
+import enum
+
+
+class Completeness(enum.StrEnum):
+    """How much of a study has come, beside its availability; each with its evidence."""
+
+    RECEIVING = "RECEIVING"
+    PARTIAL = "PARTIAL"
+    COMPLETE = "COMPLETE"
+
+
+class Availability(enum.StrEnum):
+    """(0008,0056), PS3.3 C.4.23.1.1."""
+
+    ONLINE = "ONLINE"
+    NEARLINE = "NEARLINE"
+    OFFLINE = "OFFLINE"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+class MatchReason(enum.StrEnum):
+    """By what a study was joined to its requested procedure, strongest first."""
+
+    STUDY_INSTANCE_UID = "study-instance-uid"
+    ACCESSION_NUMBER = "accession-number"
+    WEAK_KEYS = "weak-keys"
+    PERSON = "person"

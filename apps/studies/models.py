@@ -1,0 +1,191 @@
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+from apps.accounts.models import AttentionItem, ProtectedModel
+from apps.archive.models import StoredObject
+from apps.orders.models import RequestedProcedure
+from apps.patients.models import Patient
+from apps.studies.domain import Availability, Completeness, MatchReason
+
+
+class Study(ProtectedModel):
+    """One study of the index. Carries what queries need, as it was received.
+
+    Dates and times stay the texts they came as (DA, TM), beside what can be compared.
+    """
+
+    study_instance_uid = models.CharField(max_length=64, unique=True)
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    requested_procedures = models.ManyToManyField(
+        RequestedProcedure, through="StudyMatch", related_name="studies"
+    )
+    study_date = models.CharField(max_length=8, blank=True, help_text="DA")
+    study_time = models.CharField(max_length=16, blank=True, help_text="TM")
+    timezone_offset = models.CharField(max_length=16, blank=True, help_text="(0008,0201)")
+    accession_number = models.CharField(max_length=16, blank=True)
+    issuer_of_accession_number = models.CharField(max_length=64, blank=True)
+    study_id = models.CharField(max_length=16, blank=True)
+    study_description = models.CharField(max_length=64, blank=True)
+    referring_physician_name = models.CharField(max_length=1000, blank=True)
+    modalities_in_study = ArrayField(models.CharField(max_length=16), default=list)
+    sop_classes_in_study = ArrayField(models.CharField(max_length=64), default=list)
+    number_of_series = models.PositiveIntegerField(default=0)
+    number_of_instances = models.PositiveIntegerField(default=0)
+    body_part = models.CharField(max_length=16, blank=True)
+    received_patient_id = models.CharField(max_length=64, blank=True)
+    received_issuer_of_patient_id = models.CharField(max_length=64, blank=True)
+    received_patient_name = models.CharField(max_length=1000, blank=True)
+    received_patient_birth_date = models.CharField(max_length=8, blank=True)
+    received_patient_sex = models.CharField(max_length=16, blank=True)
+    character_set = models.CharField(max_length=200, blank=True, help_text="(0008,0005)")
+    completeness = models.CharField(
+        max_length=16, choices=[(c.value, c.value) for c in Completeness], default="RECEIVING"
+    )
+    completeness_evidence = models.CharField(max_length=200, blank=True)
+    availability = models.CharField(
+        max_length=16, choices=[(a.value, a.value) for a in Availability], default="ONLINE"
+    )
+    source = models.CharField(max_length=100, blank=True, help_text="who sent the first instance")
+    first_received_at = models.DateTimeField(null=True)
+    last_received_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name_plural = "studies"
+        indexes = [
+            models.Index(fields=["patient", "study_date"], name="study_by_patient"),
+            models.Index(fields=["study_date", "study_time", "id"], name="study_by_date"),
+            models.Index(fields=["accession_number"], name="study_by_accession"),
+            models.Index(fields=["received_patient_id"], name="study_by_received_id"),
+            GinIndex(fields=["modalities_in_study"], name="study_by_modality"),
+            models.Index(
+                fields=["last_received_at"],
+                condition=models.Q(completeness="RECEIVING"),
+                name="study_receiving",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.study_instance_uid
+
+
+class Series(models.Model):
+    """One series of the index."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="series")
+    series_instance_uid = models.CharField(max_length=64)
+    modality = models.CharField(max_length=16, blank=True)
+    series_number = models.CharField(max_length=12, blank=True, help_text="IS")
+    series_description = models.CharField(max_length=64, blank=True)
+    series_date = models.CharField(max_length=8, blank=True)
+    series_time = models.CharField(max_length=16, blank=True)
+    body_part_examined = models.CharField(max_length=16, blank=True)
+    laterality = models.CharField(max_length=1, blank=True)
+    station_name = models.CharField(max_length=16, blank=True)
+    manufacturer = models.CharField(max_length=64, blank=True)
+    performed_step_uid = models.CharField(
+        max_length=64, blank=True, help_text="(0008,1111)>(0008,1155)"
+    )
+    performed_start_date = models.CharField(max_length=8, blank=True)
+    performed_start_time = models.CharField(max_length=16, blank=True)
+    scheduled_procedure_step_id = models.CharField(max_length=16, blank=True)
+    requested_procedure_id = models.CharField(max_length=16, blank=True)
+    number_of_instances = models.PositiveIntegerField(default=0)
+    version = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name_plural = "series"
+        constraints = [
+            models.UniqueConstraint(fields=["study", "series_instance_uid"], name="series_once")
+        ]
+        indexes = [models.Index(fields=["series_instance_uid"], name="series_by_uid")]
+
+    def __str__(self) -> str:
+        return self.series_instance_uid
+
+
+class Instance(models.Model):
+    """The current version of one SOP instance."""
+
+    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="instances")
+    sop_instance_uid = models.CharField(max_length=64, unique=True)
+    sop_class_uid = models.CharField(max_length=64)
+    instance_number = models.CharField(max_length=12, blank=True, help_text="IS")
+    stored_object = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="+")
+    rows = models.PositiveIntegerField(null=True)
+    columns = models.PositiveIntegerField(null=True)
+    bits_allocated = models.PositiveSmallIntegerField(null=True)
+    number_of_frames = models.PositiveIntegerField(null=True)
+    pixel_offset = models.BigIntegerField(null=True, help_text="of native pixel data in the file")
+    pixel_length = models.BigIntegerField(null=True)
+    content_date = models.CharField(max_length=8, blank=True)
+    content_time = models.CharField(max_length=16, blank=True)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["series", "id"], name="instance_by_series")]
+
+    def __str__(self) -> str:
+        return self.sop_instance_uid
+
+
+class InstanceVersion(models.Model):
+    """Another data set that came later under the same SOP Instance UID: kept, not served."""
+
+    instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="versions")
+    stored_object = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="+")
+    source = models.CharField(max_length=100)
+    received_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.instance} at {self.received_at:%F %T}"
+
+
+class StudyMatch(models.Model):
+    """A study joined to a requested procedure, with the reason."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="matches")
+    requested_procedure = models.ForeignKey(
+        RequestedProcedure, on_delete=models.PROTECT, related_name="matches"
+    )
+    score = models.PositiveSmallIntegerField(help_text="0 to 100")
+    reason = models.CharField(max_length=24, choices=[(r.value, r.value) for r in MatchReason])
+    evidence = models.CharField(max_length=300, blank=True)
+    matched_by = models.CharField(max_length=100)
+    matched_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "requested_procedure"], name="study_match_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.study_id} for {self.requested_procedure_id} by {self.reason}"
+
+
+class SeriesMetadata(models.Model):
+    """A series' DICOM JSON, built once per (series version, patient version).
+
+    `body` is the JSON array of its instances, compressed with zlib as a gzip member; the server's
+    address is a fixed token in it, replaced on output.
+    """
+
+    series = models.OneToOneField(
+        Series, on_delete=models.CASCADE, primary_key=True, related_name="metadata"
+    )
+    series_version = models.PositiveIntegerField()
+    patient_version = models.PositiveIntegerField()
+    body = models.BinaryField()
+    built_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.series_id} v{self.series_version}"
+
+
+class StudyAttention(AttentionItem):
+    """Studies' own breaks: `unmatched`, `conflict`, `duplicate-instance`, `quarantined`."""
+
+    study = models.ForeignKey(Study, null=True, on_delete=models.PROTECT, related_name="attention")
