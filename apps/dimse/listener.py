@@ -1,0 +1,268 @@
+"""The listening processes: one socket, several processes, a bounded number of threads in each.
+
+The parent binds, forks and watches; each child accepts for itself. A thread serves one
+association after another and keeps its database connection, so that a short association costs
+no connection set-up. SIGTERM drains: nothing new is accepted, each association finishes the
+message in hand, then everything ends.
+
+A child also drains when its parent is gone, however it went: the pipe between them closes.
+"""
+
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FrameType
+
+import structlog
+
+from apps.dimse.upper.acceptor import Association, Limits, Provider
+
+log = structlog.get_logger("isocenter.dimse")
+
+_BACKLOG = 512
+_REJECTING_EXTRA = 64
+_THREAD_IDLE_S = 60.0
+_BIND_TRIES, _BIND_PAUSE_S = 50, 0.1
+_RESTART_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    """How the listener runs."""
+
+    host: str
+    port: int
+    processes: int
+    max_associations: int
+    drain_s: float
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An accepted connection."""
+
+    association: Association
+    full: bool
+
+
+class Crew:
+    """Threads that serve associations, the most recently used first."""
+
+    def __init__(self, *, max_associations: int, before: Callable[[], None]) -> None:
+        self._max = max_associations
+        self._before = before
+        self._lock = threading.Lock()
+        self._idle: list[_Hand] = []
+        self._active: set[Association] = set()
+        self._gone = threading.Condition(self._lock)
+
+    def take(self, sock: socket.socket, address: str, provider: Provider, limits: Limits) -> None:
+        """Serve the connection in a thread; beyond the bound only to refuse it, then not at all."""
+        with self._lock:
+            count = len(self._active)
+            if count >= self._max + _REJECTING_EXTRA:
+                sock.close()
+                log.warning("connection dropped", address=address, associations=count)
+                return
+            association = Association(sock, address, provider, limits)
+            self._active.add(association)
+            hand = self._idle.pop() if self._idle else None
+        if hand is None:
+            hand = _Hand(self)
+            hand.start()
+        hand.give(Job(association, full=count >= self._max))
+
+    def serve(self, job: Job) -> None:
+        """Run one association; called in a hand's thread."""
+        try:
+            self._before()
+            job.association.run(full=job.full)
+        finally:
+            with self._lock:
+                self._active.discard(job.association)
+                self._gone.notify_all()
+
+    def wait_for_work(self, hand: "_Hand") -> None:
+        """Put a thread among the idle ones."""
+        with self._lock:
+            self._idle.append(hand)
+
+    def dismiss(self, hand: "_Hand") -> bool:
+        """Take a thread from the idle ones; False where work was given to it meanwhile."""
+        with self._lock:
+            if hand in self._idle:
+                self._idle.remove(hand)
+                return True
+            return False
+
+    def drain(self, seconds: float) -> int:
+        """End every association after its message; return how many did not end in time."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            for association in self._active:
+                association.drain()
+            while self._active and (left := deadline - time.monotonic()) > 0:
+                self._gone.wait(left)
+            return len(self._active)
+
+
+class _Hand(threading.Thread):
+    """One thread of the crew."""
+
+    def __init__(self, crew: Crew) -> None:
+        super().__init__(daemon=True, name="association")
+        self._crew = crew
+        self._given = threading.Semaphore(0)
+        self._job: Job | None = None
+
+    def give(self, job: Job) -> None:
+        self._job = job
+        self._given.release()
+
+    def run(self) -> None:
+        from django.db import connections
+
+        try:
+            while True:
+                if not self._given.acquire(timeout=_THREAD_IDLE_S) and self._crew.dismiss(self):
+                    return
+                job = self._job
+                if job is None:  # given between the time-out and the dismissal: it is on its way
+                    continue
+                self._job = None
+                self._crew.serve(job)
+                self._crew.wait_for_work(self)
+        finally:
+            connections.close_all()
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return the listening socket, waiting a few seconds for a predecessor to let go of the port.
+
+    Raises:
+        OSError: the port stays taken.
+    """
+    for attempt in range(_BIND_TRIES):
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind((host, port))
+            sock.listen(_BACKLOG)
+        except OSError:
+            sock.close()
+            if attempt == _BIND_TRIES - 1:
+                raise
+            time.sleep(_BIND_PAUSE_S)
+        else:
+            sock.settimeout(0)
+            return sock
+    raise AssertionError
+
+
+class Child:
+    """The accepting process."""
+
+    def __init__(
+        self, config: ListenerConfig, sock: socket.socket, parent: int, provider: Provider
+    ) -> None:
+        self._config = config
+        self._socket = sock
+        self._parent = parent
+        self._provider = provider
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        os.set_blocking(self._wake_read, False)
+        signal.set_wakeup_fd(self._wake_write)
+
+    def run(self) -> None:
+        """Accept until told to stop or orphaned, then drain."""
+        from django.db import close_old_connections
+
+        config = self._config
+        crew = Crew(max_associations=config.max_associations, before=close_old_connections)
+        poll = select.poll()
+        for descriptor in (self._socket.fileno(), self._wake_read, self._parent):
+            poll.register(descriptor, select.POLLIN)
+        while not self._told_to_stop(poll):
+            try:
+                sock, address = self._socket.accept()
+            except BlockingIOError:
+                continue  # another process took it
+            except OSError as error:
+                log.warning("accept failed", error=str(error))
+                time.sleep(_BIND_PAUSE_S)  # out of file descriptors: let some go first
+                continue
+            crew.take(sock, str(address[0]), self._provider, config.limits)
+        self._socket.close()
+        left = crew.drain(config.drain_s)
+        log.info("listener process ends", associations_cut=left)
+
+    def _told_to_stop(self, poll: select.poll) -> bool:
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        return bool(ready & {self._wake_read, self._parent})
+
+
+def _noted(_number: int, _frame: FrameType | None) -> None:
+    """Let the wake-up descriptor do the work."""
+
+
+class Listener:
+    """The parent: forks the accepting processes and keeps their number."""
+
+    def __init__(self, config: ListenerConfig, make_provider: Callable[[], Provider]) -> None:
+        self._config = config
+        self._make_provider = make_provider
+        self._children: dict[int, float] = {}
+        self._stopping = False
+
+    def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        config = self._config
+        sock = bind(config.host, config.port)
+        alive_read, alive_write = os.pipe()
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, self._stop)
+        for _ in range(config.processes):
+            self._fork(sock, alive_read, alive_write)
+        log.info("listening", host=config.host, port=config.port, processes=config.processes)
+        while self._children:
+            pid, status = os.wait()
+            started = self._children.pop(pid, 0.0)
+            if self._stopping:
+                continue
+            log.error("listener process died", pid=pid, status=status)
+            if time.monotonic() - started < _RESTART_PAUSE_S:
+                time.sleep(_RESTART_PAUSE_S)
+            self._fork(sock, alive_read, alive_write)
+        sock.close()
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
+        for pid in self._children:
+            os.kill(pid, signal.SIGTERM)
+
+    def _fork(self, sock: socket.socket, alive_read: int, alive_write: int) -> None:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+        pid = os.fork()
+        if not pid:
+            os.close(alive_write)
+            code = 1
+            try:
+                signal.signal(signal.SIGTERM, _noted)
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                child = Child(self._config, sock, alive_read, self._make_provider())
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
+                child.run()
+                code = 0
+            except Exception:
+                log.exception("listener process failed")
+            finally:
+                os._exit(code)
+        self._children[pid] = time.monotonic()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})

@@ -1,0 +1,49 @@
+"""`manage.py dimse_scp`: the DICOM listener."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.dimse.listener import Listener, ListenerConfig
+from apps.dimse.provider import IsocenterProvider
+from apps.dimse.scp import HANDLERS
+from apps.dimse.upper.acceptor import Limits
+
+
+class Command(BaseCommand):
+    """Listen for DICOM associations until SIGTERM, then drain and end."""
+
+    help = "Listen for DICOM associations until SIGTERM, then finish what is in hand and end."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Declare the options."""
+        parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - modalities are elsewhere
+        parser.add_argument("--port", type=int, default=settings.ISOCENTER_DICOM_PORT)
+        parser.add_argument("--processes", type=int, default=2)
+        parser.add_argument(
+            "--max-associations", type=int, default=50, help="of each process, at a time"
+        )
+        parser.add_argument("--artim", type=float, default=30.0, help="seconds")
+        parser.add_argument("--idle", type=float, default=600.0, help="seconds between messages")
+        parser.add_argument("--stall", type=float, default=60.0, help="seconds within a message")
+        parser.add_argument("--drain", type=float, default=30.0, help="seconds after SIGTERM")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the listener."""
+        config = ListenerConfig(
+            host=options["host"],
+            port=options["port"],
+            processes=options["processes"],
+            max_associations=options["max_associations"],
+            drain_s=options["drain"],
+            limits=Limits(
+                artim_s=options["artim"], idle_s=options["idle"], message_s=options["stall"]
+            ),
+        )
+        try:
+            Listener(config, lambda: IsocenterProvider(HANDLERS)).run()
+        except OSError as error:
+            message = f"cannot listen on {config.host}:{config.port}: {error.strerror}"
+            raise CommandError(message) from error

@@ -1,0 +1,379 @@
+"""One association that a peer opened with us: negotiate, take messages one by one, end.
+
+Runs in a thread of its own with blocking reads. Whatever the peer does, `run` ends with the
+socket closed, the record logged and no exception.
+
+Source: PS3.8 9.2 (state machine, as the acceptor sees it), PS3.7 9 and 10.
+"""
+
+import contextlib
+import socket
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from apps.core.actors import Actor
+from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from apps.dimse.upper import commands, pdu
+from apps.dimse.upper.commands import Command, CommandError
+from apps.dimse.upper.negotiation import Agreement, Context
+from apps.dimse.upper.wire import (
+    ControlPduError,
+    PeerGoneError,
+    PeerSilentError,
+    ProtocolError,
+    Wire,
+    WireError,
+)
+
+log = structlog.get_logger("isocenter.dimse")
+
+UNRECOGNISED_OPERATION = 0x0211
+PROCESSING_FAILURE = 0x0110
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a peer may take, in seconds, and how much we let it send at once."""
+
+    artim_s: float = 30.0
+    message_s: float = 60.0
+    idle_s: float = 600.0
+    max_pdu_bytes: int = 1024 * 1024
+    max_identifier_bytes: int = 16 * 1024 * 1024
+
+
+class AssociationRefusedError(Exception):
+    """The provider does not want this peer."""
+
+    def __init__(self, rejection: pdu.Rejection, why: str = "") -> None:
+        self.rejection = rejection
+        super().__init__(why or rejection.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """Who the peer is, and which services (`sop_classes.Service`) it may use."""
+
+    actor: Actor
+    verbs: frozenset[str]
+
+
+class Provider(Protocol):
+    """What stands above an association: who may open it, and what each message does."""
+
+    def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
+        """Return who the peer is and what it may ask.
+
+        Raises:
+            AssociationRefusedError: it may not open an association.
+        """
+        ...
+
+    def negotiate(self, request: pdu.AssociateRequest) -> Agreement:
+        """Answer the proposed contexts."""
+        ...
+
+    def extended(self, request: pdu.AssociateRequest) -> tuple[pdu.ExtendedNegotiation, ...]:
+        """Answer the service classes' extended negotiation."""
+        ...
+
+    @property
+    def handlers(self) -> Mapping[int, "Handler"]:
+        """By Command Field, what answers a request."""
+        ...
+
+
+Handler = Callable[["Association", Context, Command], None]
+
+
+@dataclass(slots=True)
+class Record:
+    """What is written down about an association, without anything of a patient."""
+
+    association: str
+    address: str
+    calling_ae: str = ""
+    called_ae: str = ""
+    actor: str = ""
+    implementation: str = ""
+    contexts_proposed: int = 0
+    contexts_accepted: int = 0
+    contexts_refused: list[str] = field(default_factory=list)
+    messages: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+    outcome: str = ""
+
+
+class Association:
+    """An association as its acceptor."""
+
+    def __init__(
+        self, sock: socket.socket, address: str, provider: Provider, limits: Limits
+    ) -> None:
+        self.id = str(uuid.uuid4())
+        self.wire = Wire(sock)
+        self.limits = limits
+        self.record = Record(self.id, address)
+        self.contexts: dict[int, Context] = {}
+        self.request = pdu.AssociateRequest("", "", ())
+        self._admission: Admission | None = None
+        self._provider = provider
+        self._idle = False
+        self._draining = False
+
+    @property
+    def admission(self) -> Admission:
+        """Who the peer is; known once the association stands."""
+        if self._admission is None:
+            message = "the association is not established"
+            raise RuntimeError(message)
+        return self._admission
+
+    @property
+    def actor(self) -> Actor:
+        """The peer as commands and selectors take it."""
+        return self.admission.actor
+
+    # -- from outside ---------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """End after the message in hand; called from the listener's thread."""
+        self._draining = True
+        if self._idle:
+            with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
+                self.wire.socket.shutdown(socket.SHUT_RD)
+
+    def run(self, *, full: bool = False) -> None:
+        """Serve the association to its end.
+
+        Args:
+            full: too many are open already: hear the request out, and refuse it politely.
+        """
+        try:
+            self._run(full=full)
+        except ControlPduError as control:
+            self._end_by_control(control)
+        except ProtocolError as error:
+            self._abort(error.abort, f"aborted: {error}")
+        except (pdu.PduError, CommandError) as error:
+            self._abort(pdu.ABORT_INVALID_PARAMETER, f"aborted: {error}")
+        except PeerGoneError as error:
+            self._end_by_loss(error)
+        except PeerSilentError:
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "timed out")
+        except Exception:
+            log.exception("association failed", association=self.id)
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "aborted: internal error")
+        finally:
+            self.wire.close()
+            self._write_record()
+
+    # -- establishment --------------------------------------------------------------------
+
+    def _run(self, *, full: bool) -> None:
+        self.wire.send_timeout(self.limits.message_s)
+        request = self._read_request()
+        try:
+            if full:
+                raise AssociationRefusedError(pdu.REJECT_LOCAL_LIMIT)
+            agreement = self._establish(request)
+        except AssociationRefusedError as refused:
+            self.record.outcome = f"rejected: {refused}"
+            self.wire.send(refused.rejection.encode())
+            self.wire.finish(self.limits.artim_s / 10)
+            return
+        self.wire.send(self._accept_pdu(request, agreement))
+        self._serve()
+
+    def _read_request(self) -> pdu.AssociateRequest:
+        self.wire.deadline = time.monotonic() + self.limits.artim_s
+        kind, payload = self.wire.read_pdu()
+        self.wire.deadline = None
+        if kind != pdu.ASSOCIATE_RQ:
+            message = f"PDU {kind:#04x} before any association"
+            raise ProtocolError(message, pdu.ABORT_UNEXPECTED_PDU)
+        request = self.request = pdu.decode_request(payload)
+        record = self.record
+        record.calling_ae, record.called_ae = request.calling_ae, request.called_ae
+        user = request.user
+        record.implementation = user.implementation_version_name or user.implementation_class_uid
+        record.contexts_proposed = len(request.contexts)
+        return request
+
+    def _establish(self, request: pdu.AssociateRequest) -> Agreement:
+        if not request.protocol_version & pdu.PROTOCOL_VERSION:
+            raise AssociationRefusedError(pdu.REJECT_PROTOCOL_VERSION)
+        if request.application_context != pdu.APPLICATION_CONTEXT:
+            raise AssociationRefusedError(pdu.REJECT_APPLICATION_CONTEXT)
+        self.wire.peer_accepts(request.user.max_pdu_bytes)
+        self._admission = self._provider.admit(request, self.record.address, self.id)
+        self.record.actor = self.actor.key
+        agreement = self._provider.negotiate(request)
+        self.contexts = agreement.contexts
+        self.record.contexts_accepted = len(agreement.contexts)
+        self.record.contexts_refused = sorted(
+            {
+                context.abstract_syntax
+                for context in request.contexts
+                if context.context_id not in agreement.contexts
+            }
+        )
+        return agreement
+
+    def _accept_pdu(self, request: pdu.AssociateRequest, agreement: Agreement) -> bytes:
+        identity = request.user.identity
+        user = pdu.UserInformation(
+            max_pdu_bytes=self.limits.max_pdu_bytes,
+            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+            operations_window=(1, 1) if request.user.operations_window else None,
+            roles=agreement.roles,
+            extended=self._provider.extended(request),
+            identity_response=b"" if identity and identity.response_requested else None,
+        )
+        accept = pdu.AssociateAccept(request.called_ae, request.calling_ae, agreement.results, user)
+        return pdu.encode_accept(accept)
+
+    # -- messages -------------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        wire, limits = self.wire, self.limits
+        handlers = self._provider.handlers
+        while True:
+            self._idle = True
+            wire.receive_timeout(limits.idle_s)
+            if self._draining:
+                message = "shutting down"
+                raise PeerGoneError(message)
+            wire.wait()
+            self._idle = False
+            wire.receive_timeout(limits.message_s)
+            context, command = self.read_command()
+            handler = handlers.get(command.field)
+            if handler is not None:
+                handler(self, context, command)
+            elif command.field != commands.C_CANCEL_RQ:
+                self._refuse_operation(context, command)
+
+    def read_command(self) -> tuple[Context, Command]:
+        """Read the next command set, and which context it came in.
+
+        Raises:
+            ProtocolError: the context was not accepted.
+        """
+        context_id, raw = self.wire.read_command()
+        context = self.contexts.get(context_id)
+        if context is None:
+            message = f"presentation context {context_id} was not accepted"
+            raise ProtocolError(message)
+        return context, Command.decode(raw)
+
+    def read_data_set(self, context: Context, command: Command) -> bytes:
+        """Read the data set of a message that is no object: identifiers, MPPS.
+
+        Raises:
+            ProtocolError: larger than any such data set has reason to be.
+        """
+        collected = bytearray()
+        if not command.has_data_set:
+            return b""
+        limit = self.limits.max_identifier_bytes
+
+        def keep(piece: memoryview) -> None:
+            if len(collected) + len(piece) > limit:
+                message = f"an identifier of more than {limit} bytes"
+                raise ProtocolError(message)
+            collected.extend(piece)
+
+        self.wire.stream_data_set(context.context_id, keep)
+        return bytes(collected)
+
+    def skip_data_set(self, context: Context, command: Command) -> None:
+        """Read a data set to its end and forget it."""
+        if command.has_data_set:
+            self.wire.stream_data_set(context.context_id, len)
+
+    def respond(
+        self,
+        context: Context,
+        request: Command,
+        status: int,
+        *,
+        extra: Mapping[int, int | str | bytes] | None = None,
+        data_set: bytes | None = None,
+        comment: str = "",
+    ) -> None:
+        """Send a response and count it."""
+        self.count(request, status)
+        command = commands.encode_response(
+            request, status, extra, with_data_set=data_set is not None, comment=comment
+        )
+        self.wire.send(self.wire.message(context.context_id, command, data_set))
+
+    def count(self, request: Command, status: int, times: int = 1) -> None:
+        """Note in the record that a request was answered with a status."""
+        self.record.messages[f"{request.name} {status:04X}H"] += times
+
+    def _refuse_operation(self, context: Context, command: Command) -> None:
+        if command.field & commands.RESPONSE:
+            message = f"a response nobody asked for: {command.name}"
+            raise ProtocolError(message, pdu.ABORT_UNEXPECTED_PDU)
+        self.skip_data_set(context, command)
+        self.respond(context, command, UNRECOGNISED_OPERATION)
+
+    # -- ends -----------------------------------------------------------------------------
+
+    def _end_by_control(self, control: ControlPduError) -> None:
+        if control.kind == pdu.RELEASE_RQ:
+            self.record.outcome = "released"
+            try:
+                self.wire.send(pdu.RELEASE_RP_PDU)
+                self.wire.finish(self.limits.artim_s / 10)
+            except WireError:
+                self.record.outcome = "released, then gone"
+        elif control.kind == pdu.ABORT:
+            self.record.outcome = "aborted by the peer"
+        else:
+            self._abort(pdu.ABORT_UNEXPECTED_PDU, f"aborted: unexpected PDU {control.kind:#04x}")
+
+    def _end_by_loss(self, error: PeerGoneError) -> None:
+        if self._draining:
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "aborted: shutting down")
+        elif not self.wire.bytes_in:
+            self.record.outcome = "probe: nothing was sent"
+        else:
+            self.record.outcome = f"lost: {error}"
+
+    def _abort(self, source_and_reason: tuple[int, int], outcome: str) -> None:
+        self.record.outcome = outcome
+        try:
+            self.wire.send(pdu.encode_abort(source_and_reason))
+            self.wire.finish(self.limits.artim_s / 10)
+        except WireError:
+            self.record.outcome = f"{outcome}; the peer was gone"
+
+    def _write_record(self) -> None:
+        record = self.record
+        level = log.debug if record.outcome.startswith("probe") else log.info
+        level(
+            "association",
+            association=record.association,
+            address=record.address,
+            calling_ae=record.calling_ae,
+            called_ae=record.called_ae,
+            actor=record.actor,
+            implementation=record.implementation,
+            contexts=f"{record.contexts_accepted}/{record.contexts_proposed}",
+            refused=record.contexts_refused,
+            messages=dict(record.messages),
+            bytes_in=self.wire.bytes_in,
+            bytes_out=self.wire.bytes_out,
+            seconds=round(time.monotonic() - record.started, 3),
+            outcome=record.outcome,
+        )
