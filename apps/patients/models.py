@@ -88,3 +88,31 @@ class PatientIdentifier(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value} ({self.issuer})"
+
+
+class PatientMerge(models.Model):
+    """That one patient stands for another, until it is undone. `Patient.survivor` follows it."""
+
+    patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="merges")
+    into = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+    merged_at = models.DateTimeField()
+    merged_by = models.CharField(max_length=100)
+    undone_at = models.DateTimeField(null=True)
+    undone_by = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["patient"],
+                condition=models.Q(undone_at=None),
+                name="patient_merged_once",
+            ),
+            models.CheckConstraint(
+                name="patient_not_merged_into_itself",
+                condition=~models.Q(patient=models.F("into")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.patient_id} into {self.into_id}"

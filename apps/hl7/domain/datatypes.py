@@ -9,7 +9,7 @@ import datetime
 import re
 from dataclasses import dataclass
 
-from .message import Repetition, Segment
+from .message import Component, Leaf, Repetition, Segment
 
 _TS = re.compile(
     r"(?P<date>\d{4}(?:\d{2}(?:\d{2})?)?)(?P<time>\d{2}(?:\d{2}(?:\d{2})?)?)?(?:\.\d{1,6})?"
@@ -155,9 +155,9 @@ def person_name(segment: Segment, field: int) -> str:
     return "=".join((groups.get("A", ""), groups.get("I", ""), groups.get("P", ""))).rstrip("=")
 
 
-def xpn(name: str) -> list[str | tuple[str | tuple[str, ...], ...]]:
+def xpn(name: str) -> list[Leaf | tuple[Component, ...]]:
     """Turn a DICOM PN into the repetitions of an XPN field."""
-    repetitions: list[str | tuple[str | tuple[str, ...], ...]] = []
+    repetitions: list[Leaf | tuple[Component, ...]] = []
     for code, group in zip("AIP", name.split("="), strict=False):
         if group:
             family, given, middle, prefix, suffix, *_ = [*group.split("^"), "", "", "", "", ""]
