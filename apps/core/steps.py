@@ -8,6 +8,7 @@ from apps.core import clock, events
 from apps.core.machines import Machine
 from apps.core.models import OutboxDelivery, OutboxEvent
 
+OUTBOX_CHANNEL = "isocenter_outbox"
 ModelT = TypeVar("ModelT", bound=models.Model)
 
 
@@ -75,7 +76,7 @@ def publish(*, name: str, aggregate: str, payload: dict[str, Any]) -> OutboxEven
     )
     if events.subscribers_of(name):
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_notify('isocenter_outbox', '')")
+            cursor.execute("SELECT pg_notify(%s, '')", [OUTBOX_CHANNEL])
     return event
 
 

@@ -1,4 +1,4 @@
-"""The one way to declare a Celery task, and the outbox relay."""
+"""The one way to declare a Celery task, and one round of the outbox relay."""
 
 import datetime
 import random
@@ -31,7 +31,7 @@ def pacs_task(
     idempotent; arguments are keyword-only ids. No result is kept: domain rows hold the state.
 
     Args:
-        queue: one of `default relay hl7-out dicom-out render`.
+        queue: one of `default hl7-out dicom-out render`.
         retry_on: passing faults; anything else fails the task at once.
         max_retries: tries after the first, with doubling, jittered pauses up to ten minutes.
         time_limit: seconds.
@@ -48,13 +48,6 @@ def pacs_task(
         max_retries=max_retries,
         time_limit=time_limit,
     )
-
-
-@pacs_task(queue="relay", time_limit=120)
-def outbox_relay() -> None:
-    """Deliver what is due in the outbox."""
-    while relay_once():
-        pass
 
 
 def relay_once(limit: int = BATCH) -> int:

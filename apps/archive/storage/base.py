@@ -1,0 +1,83 @@
+"""The interface that every storage keeps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+
+from apps.core.errors import DomainError
+
+CHUNK_BYTES = 1 << 20
+
+
+class StorageError(DomainError):
+    """The storage could not take or give bytes; trying again may help."""
+
+    code = "archive.storage-failed"
+    message = "The archive's storage did not answer. Nothing was kept; send it again later."
+
+
+class StorageFullError(StorageError):
+    """No room left."""
+
+    code = "archive.storage-full"
+    message = "The archive's storage is full. Nothing was kept; tell an administrator."
+
+
+class IncomingFile(ABC):
+    """A file being received, under a key of its own, that no row names yet.
+
+    Written from front to end; `sync` makes its content durable; the folder's durability comes
+    from `Storage.publish`, once for many files. What is not published is swept away later.
+    """
+
+    key: str
+
+    @abstractmethod
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+
+    @abstractmethod
+    def sync(self) -> None:
+        """Make everything written durable, and close."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Close and remove; safe to call at any time, more than once."""
+
+
+class Storage(ABC):
+    """A place that keeps files by key."""
+
+    name: str
+
+    @abstractmethod
+    def create(self) -> IncomingFile:
+        """Begin a new file."""
+
+    @abstractmethod
+    def publish(self, keys: Iterable[str]) -> None:
+        """Make the names of synced files durable."""
+
+    @abstractmethod
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield a range of a file in chunks.
+
+        Raises:
+            StorageError: the file is missing or shorter than asked.
+        """
+
+    @abstractmethod
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Return a range of a file; for small ranges."""
+
+    @abstractmethod
+    def remove(self, key: str) -> None:
+        """Remove a file that no row names."""
+
+    @abstractmethod
+    def probe(self) -> None:
+        """Raise StorageError unless a file can be written and read back now."""
+
+    def local_path(self, key: str) -> str | None:
+        """Return the path of the file where it is a local one, for readers that can use it."""
+        del key
+        return None

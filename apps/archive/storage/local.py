@@ -1,0 +1,165 @@
+"""Files on this machine, or on a file system it shares."""
+
+import contextlib
+import errno
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from apps.archive.storage.base import (
+    CHUNK_BYTES,
+    IncomingFile,
+    Storage,
+    StorageError,
+    StorageFullError,
+)
+from apps.core import clock
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+def _failure(error: OSError) -> StorageError:
+    kind = StorageFullError if error.errno in NO_ROOM else StorageError
+    return kind(reason=str(error))
+
+
+class LocalFile(IncomingFile):
+    """A new file, opened under its final name: no row names it before it is durable."""
+
+    def __init__(self, root: Path, key: str) -> None:
+        self.key = key
+        self._path = root / key
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except OSError as error:
+            raise _failure(error) from error
+
+    def sync(self) -> None:
+        """Make everything written durable, and close."""
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            raise _failure(error) from error
+        finally:
+            self._close()
+
+    def discard(self) -> None:
+        """Close and remove."""
+        self._close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
+
+
+class LocalStorage(Storage):
+    """A folder. Keys are `YYYY/MM/DD/xx/<uuid>.dcm`: 256 folders a day keep each one short."""
+
+    def __init__(self, name: str, root: Path) -> None:
+        self.name = name
+        self.root = root
+        self._made: set[str] = set()
+
+    def create(self) -> IncomingFile:
+        """Begin a new file."""
+        identity = uuid.uuid4().hex
+        folder = f"{clock.now():%Y/%m/%d}/{identity[:2]}"
+        try:
+            if folder not in self._made:
+                self._make_folder(self.root / folder)
+                self._made.add(folder)
+            return LocalFile(self.root, f"{folder}/{identity}.dcm")
+        except OSError as error:
+            self._made.discard(folder)
+            raise _failure(error) from error
+
+    def publish(self, keys: Iterable[str]) -> None:
+        """Fsync each folder that holds one of the files, once."""
+        try:
+            for folder in {str(Path(key).parent) for key in keys}:
+                _sync_folder(self.root / folder)
+        except OSError as error:
+            raise _failure(error) from error
+
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield a range of a file in chunks."""
+        try:
+            with (self.root / key).open("rb", buffering=0) as file:
+                file.seek(offset)
+                left = length
+                while left is None or left > 0:
+                    chunk = file.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+                    if not chunk:
+                        break
+                    left = None if left is None else left - len(chunk)
+                    yield chunk
+        except OSError as error:
+            raise _failure(error) from error
+        if left:
+            message = "A file of the archive is shorter than its record says."
+            raise StorageError(message, key=key)
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Return a range of a file."""
+        try:
+            fd = os.open(self.root / key, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                size = length if length is not None else os.fstat(fd).st_size - offset
+                parts, got = [], 0
+                while got < size:
+                    part = os.pread(fd, size - got, offset + got)
+                    if not part:
+                        message = "A file of the archive is shorter than its record says."
+                        raise StorageError(message, key=key)
+                    parts.append(part)
+                    got += len(part)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise _failure(error) from error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def remove(self, key: str) -> None:
+        """Remove a file."""
+        with contextlib.suppress(FileNotFoundError):
+            (self.root / key).unlink()
+
+    def probe(self) -> None:
+        """Write and remove a file."""
+        probe = self.create()
+        try:
+            probe.write(b"probe")
+            probe.sync()
+        finally:
+            probe.discard()
+
+    def local_path(self, key: str) -> str | None:
+        """Return the path of the file."""
+        return str(self.root / key)
+
+    def _make_folder(self, path: Path) -> None:
+        """Make a folder and its parents, each durable in the one above it."""
+        if path.is_dir():
+            return
+        if path != self.root:
+            self._make_folder(path.parent)
+        path.mkdir(mode=0o750, exist_ok=True, parents=path == self.root)
+        _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,130 @@
+"""Any S3: SeaweedFS, MinIO, AWS. `ARCHIVE_URL=s3://KEY:SECRET@host:port/bucket/prefix`."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from apps.archive.storage.base import CHUNK_BYTES, IncomingFile, Storage, StorageError
+from apps.core import clock
+
+
+class S3File(IncomingFile):
+    """Received into a local temporary file, uploaded by `sync`.
+
+    The object store is durable once it has answered, so nothing local needs to be synced; a
+    temporary file has no name and goes with the process.
+    """
+
+    def __init__(self, storage: "S3Storage", key: str) -> None:
+        self.key = key
+        self._storage = storage
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by sync or discard
+        self._uploaded = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Append bytes."""
+        try:
+            self._file.write(data)
+        except OSError as error:
+            raise StorageError(reason=str(error)) from error
+
+    def sync(self) -> None:
+        """Upload, in parts where it is large."""
+        self._file.seek(0)
+        try:
+            self._storage.client.upload_fileobj(
+                self._file, self._storage.bucket, self._storage.path(self.key)
+            )
+            self._uploaded = True
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise StorageError(reason=str(error)) from error
+        finally:
+            self._file.close()
+
+    def discard(self) -> None:
+        """Close, and remove what was uploaded."""
+        self._file.close()
+        if self._uploaded:
+            self._storage.remove(self.key)
+
+
+class S3Storage(Storage):
+    """A bucket, with a prefix."""
+
+    def __init__(self, name: str, url: str) -> None:
+        self.name = name
+        parts = urlsplit(url)
+        query = parse_qs(parts.query)
+        scheme = query.get("scheme", ["http" if parts.port else "https"])[0]
+        host = parts.hostname or ""
+        self.bucket, _, self.prefix = parts.path.lstrip("/").partition("/")
+        self.client: Any = boto3.client(
+            "s3",
+            endpoint_url=f"{scheme}://{host}:{parts.port}" if parts.port else f"{scheme}://{host}",
+            aws_access_key_id=unquote(parts.username or "") or None,
+            aws_secret_access_key=unquote(parts.password or "") or None,
+            region_name=query.get("region", [os.environ.get("AWS_REGION", "us-east-1")])[0],
+            config=Config(
+                retries={"max_attempts": 3, "mode": "standard"},
+                connect_timeout=5,
+                read_timeout=60,
+                s3={"addressing_style": "path"},
+            ),
+        )
+
+    def path(self, key: str) -> str:
+        """Return the object's name in the bucket."""
+        return f"{self.prefix}/{key}" if self.prefix else key
+
+    def create(self) -> IncomingFile:
+        """Begin a new object."""
+        identity = uuid.uuid4().hex
+        return S3File(self, f"{clock.now():%Y/%m/%d}/{identity[:2]}/{identity}.dcm")
+
+    def publish(self, keys: Iterable[str]) -> None:
+        """Nothing to do: an uploaded object has its name."""
+
+    def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Yield a range of an object in chunks."""
+        body = self._get(key, offset, length)
+        try:
+            yield from body.iter_chunks(CHUNK_BYTES)
+        except (BotoCoreError, ClientError, OSError) as error:
+            raise StorageError(reason=str(error)) from error
+        finally:
+            body.close()
+
+    def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
+        """Return a range of an object."""
+        return b"".join(self.open(key, offset, length))
+
+    def remove(self, key: str) -> None:
+        """Remove an object."""
+        try:
+            self.client.delete_object(Bucket=self.bucket, Key=self.path(key))
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(reason=str(error)) from error
+
+    def probe(self) -> None:
+        """Ask for the bucket."""
+        try:
+            self.client.head_bucket(Bucket=self.bucket)
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(reason=str(error)) from error
+
+    def _get(self, key: str, offset: int, length: int | None) -> Any:
+        arguments = {"Bucket": self.bucket, "Key": self.path(key)}
+        if offset or length is not None:
+            end = "" if length is None else str(offset + length - 1)
+            arguments["Range"] = f"bytes={offset}-{end}"
+        try:
+            return self.client.get_object(**arguments)["Body"]
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(reason=str(error)) from error

@@ -1,0 +1,83 @@
+"""The outbox relay's heart: a thread of each Celery worker, woken by the database itself.
+
+Waking it through the broker would lose time, and work where the broker is down; PostgreSQL's
+NOTIFY reaches it in the moment the event commits. A look every `SWEEP_S` seconds finds what
+became due by waiting, and what a lost notification left.
+"""
+
+import threading
+
+import psycopg
+import structlog
+from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from django.db import connection, connections
+
+from apps.core.steps import OUTBOX_CHANNEL
+from apps.core.tasks import relay_once
+
+log = structlog.get_logger(__name__)
+
+SWEEP_S = 2.0
+PAUSE_AFTER_FAULT_S = 1.0
+
+
+class Relay(threading.Thread):
+    """Delivers events until `stop` is called."""
+
+    def __init__(self) -> None:
+        super().__init__(name="outbox-relay", daemon=True)
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Finish the delivery in hand, then end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Deliver; a fault of the database is logged and waited out."""
+        while not self._stopping.is_set():
+            try:
+                self._listen()
+            except Exception as error:
+                log.warning("outbox.relay-fault", exc_info=error)
+                connections.close_all()
+                self._stopping.wait(PAUSE_AFTER_FAULT_S)
+        connections.close_all()
+
+    def _listen(self) -> None:
+        params = connection.get_connection_params()
+        params.pop("cursor_factory", None)
+        params.pop("context", None)
+        # A connection of its own: the one that works would miss what is told meanwhile.
+        with psycopg.connect(**params, autocommit=True) as listener:
+            listener.execute(f"LISTEN {OUTBOX_CHANNEL}")
+            while not self._stopping.is_set():
+                while relay_once():
+                    pass
+                for _ in listener.notifies(timeout=SWEEP_S, stop_after=1):
+                    pass
+
+
+_relay: Relay | None = None
+
+
+@worker_ready.connect
+def start_relay(**kwargs: object) -> None:
+    """Start the relay with the worker."""
+    global _relay  # noqa: PLW0603 - one per worker process, stopped by the other signal
+    _relay = Relay()
+    _relay.start()
+
+
+@worker_shutting_down.connect
+def stop_relay(**kwargs: object) -> None:
+    """Stop the relay with the worker."""
+    if _relay is not None:
+        _relay.stop()
+        _relay.join(timeout=10)
+
+
+@worker_process_init.connect
+def forget_parent_connections(**kwargs: object) -> None:
+    """A forked child must not use its parent's connection."""
+    for each in connections.all(initialized_only=True):
+        each.connection = None
