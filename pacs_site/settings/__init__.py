@@ -80,6 +80,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "apps.workspace.context.shell",
             ],
         },
     },
@@ -98,6 +99,8 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
+SESSION_COOKIE_AGE = env.int("ISOCENTER_SESSION_MINUTES", 720) * 60
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = PRODUCTION
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*", "password2*"]
@@ -148,5 +151,7 @@ ISOCENTER_AE_TITLE = env.str("ISOCENTER_AE_TITLE", "ISOCENTER")
 ISOCENTER_HTTP_PORT = env.int("ISOCENTER_HTTP_PORT", 8000)
 ISOCENTER_DICOM_PORT = env.int("ISOCENTER_DICOM_PORT", 11112)
 ISOCENTER_MLLP_PORT = env.int("ISOCENTER_MLLP_PORT", 2575)
+ISOCENTER_VERSION = "0.1.0"
+ISOCENTER_DEMO = env.bool("ISOCENTER_DEMO", False)
 ISOCENTER_OPEN_AE = env.bool("ISOCENTER_OPEN_AE", False)
 ISOCENTER_OPEN_HL7 = env.bool("ISOCENTER_OPEN_HL7", False)
