@@ -104,6 +104,10 @@ class Hl7Peer(models.Model):
     issuer = models.CharField(
         max_length=64, blank=True, help_text="issuer of its patient IDs where PID-3.4 is empty"
     )
+    accession_field = models.CharField(
+        max_length=8, blank=True, help_text="where its accession is if not in OBR-18, such as ORC-3"
+    )
+    charset = models.CharField(max_length=40, blank=True, help_text="where MSH-18 is empty")
     send_host = models.CharField(max_length=255, blank=True)
     send_port = models.PositiveIntegerField(null=True, blank=True)
     events = ArrayField(

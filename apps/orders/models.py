@@ -69,6 +69,7 @@ class Order(ProtectedModel):
     )
     referring_physician_name = models.CharField(max_length=324, blank=True)
     ordered_at = models.DateTimeField()
+    requested_at = models.DateTimeField(null=True, blank=True, help_text="when it is wanted")
     cancel_reason = models.CharField(max_length=300, blank=True)
     source = models.CharField(max_length=20, default="page", help_text="page, hl7, worklist")
 
@@ -108,7 +109,7 @@ class RequestedProcedure(models.Model):
     modality = models.CharField(max_length=16, blank=True)
     body_part = models.CharField(max_length=16, blank=True)
     laterality = models.CharField(max_length=1, blank=True, help_text="(0020,0060) L or R")
-    requested_procedure_id = models.CharField(max_length=16)
+    requested_procedure_id = models.CharField(max_length=16, unique=True)
     study_instance_uid = models.CharField(max_length=64, unique=True)
 
     class Meta:

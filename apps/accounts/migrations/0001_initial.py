@@ -117,6 +117,8 @@ class Migration(migrations.Migration):
                 ('app', models.CharField(blank=True, help_text='MSH-3 it sends', max_length=180)),
                 ('facility', models.CharField(blank=True, help_text='MSH-4 it sends', max_length=180)),
                 ('issuer', models.CharField(blank=True, help_text='issuer of its patient IDs where PID-3.4 is empty', max_length=64)),
+                ('accession_field', models.CharField(blank=True, help_text='where its accession is if not in OBR-18, such as ORC-3', max_length=8)),
+                ('charset', models.CharField(blank=True, help_text='where MSH-18 is empty', max_length=40)),
                 ('send_host', models.CharField(blank=True, max_length=255)),
                 ('send_port', models.PositiveIntegerField(blank=True, null=True)),
                 ('events', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=16), blank=True, default=list, help_text='oru, status', size=None)),
