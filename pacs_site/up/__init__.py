@@ -1,0 +1,1 @@
+"""Everything `make up` does: servers from Python wheels, migrations, the supervised processes."""

@@ -1,0 +1,84 @@
+"""Fixtures of every area: shared example files, foreign programs, the browser."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+# sync Playwright keeps an event loop in the main thread, where Django's ORM is used too
+os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+
+CHROMIUM_ARGS = [
+    "--no-sandbox",
+    "--use-gl=angle",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, postgres_server: None
+) -> None:
+    """Start the server before pytest-django makes the test database in it."""
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of shared example files (`data/` of ISOCENTER_SHARED, default ../shared)."""
+    folder = Path(os.environ.get("ISOCENTER_SHARED") or CHECKOUT.parent / "shared") / "data"
+    if not folder.is_dir():
+        pytest.skip(f"the shared example files are not here: {folder} (set ISOCENTER_SHARED)")
+    return folder
+
+
+def _program(name: str, package: str) -> str:
+    path = shutil.which(name, path=f"/usr/bin{os.pathsep}{os.environ.get('PATH', '')}")
+    if path is None:
+        message = f"{name} is missing: apt-get install {package}"
+        if os.environ.get("CI"):
+            pytest.fail(f"{message} (in CI its tests must not be skipped)", pytrace=False)
+        pytest.skip(message)
+    return path
+
+
+@pytest.fixture(scope="session")
+def dcmtk() -> Callable[[str], str]:
+    """Give the path of one of dcmtk's programs: `dcmtk("storescu")`.
+
+    Debian's, never pynetdicom's programs of the same names, which the environment also holds.
+    """
+
+    def program(name: str) -> str:
+        return _program(name, "dcmtk")
+
+    return program
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of Debian's chromium."""
+    return os.environ.get("CHROMIUM") or _program("chromium", "chromium")
+
+
+@pytest.fixture(scope="session")
+def orthanc() -> str:
+    """The path of Debian's Orthanc, a foreign DICOM and DICOMweb peer."""
+    return _program("Orthanc", "orthanc orthanc-dicomweb")
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(
+    browser_type_launch_args: dict[str, Any], chromium: str
+) -> dict[str, Any]:
+    """Start Debian's chromium with software WebGL and no calls home."""
+    return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_ARGS}
