@@ -71,3 +71,13 @@ SCHEDULED_STEP = Machine(
 )
 
 HOLDS_SLOT = ("proposed", "pending", "booked", "arrived", "checked-in", "fulfilled")
+"""Appointments that keep their room: what the exclusion constraint covers."""
+
+AWAITED = ("SCHEDULED", "ARRIVED", "READY")
+"""Steps that the modality has not begun."""
+
+LIVE = (*AWAITED, "STARTED")
+"""Steps that are still to be ended."""
+
+SLOT_MINUTES = 5
+"""Every appointment begins on a mark of this raster and lasts a multiple of it."""

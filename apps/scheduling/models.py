@@ -4,7 +4,7 @@ from django.db import models
 
 from apps.accounts.models import Site
 from apps.orders.models import RequestedProcedure
-from apps.scheduling.domain import APPOINTMENT, HOLDS_SLOT, SCHEDULED_STEP
+from apps.scheduling.domain import APPOINTMENT, AWAITED, HOLDS_SLOT, SCHEDULED_STEP
 
 
 class Room(models.Model):
@@ -15,6 +15,9 @@ class Room(models.Model):
     name = models.CharField(max_length=64)
     modality = models.CharField(max_length=16)
     scheduled_station_ae_title = models.CharField(max_length=16)
+    description = models.CharField(
+        max_length=40, blank=True, help_text="what tells it from its like: 1.5 T, wide bore"
+    )
     position = models.PositiveSmallIntegerField(default=0)
     active = models.BooleanField(default=True)
 
@@ -53,6 +56,10 @@ class Appointment(models.Model):
     status = models.CharField(max_length=16, choices=APPOINTMENT.choices(), default="booked")
     booked_by = models.CharField(max_length=100)
     booked_at = models.DateTimeField()
+    previous_room = models.ForeignKey(
+        Room, null=True, on_delete=models.PROTECT, related_name="+", help_text="before a move"
+    )
+    previous_period = DateTimeRangeField(null=True, help_text="before a move; its undo goes back")
     arrived_at = models.DateTimeField(null=True)
     note = models.CharField(max_length=300, blank=True)
     cancel_reason = models.CharField(max_length=300, blank=True)
@@ -84,6 +91,11 @@ class ScheduledStep(models.Model):
     )
     site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
     status = models.CharField(max_length=16, choices=SCHEDULED_STEP.choices(), default="SCHEDULED")
+    status_source = models.CharField(
+        max_length=8, blank=True, help_text="what moved it last: person, mpps, images, order"
+    )
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
     scheduled_procedure_step_id = models.CharField(max_length=16, unique=True)
     modality = models.CharField(max_length=16)
     scheduled_station_ae_title = models.CharField(max_length=16)
@@ -102,6 +114,11 @@ class ScheduledStep(models.Model):
                 name="step_by_station",
             ),
             models.Index(fields=["start_date", "modality"], name="step_by_date"),
+            models.Index(
+                fields=["site", "start_at"],
+                condition=models.Q(status__in=AWAITED),
+                name="step_awaited",
+            ),
         ]
         triggers = [SCHEDULED_STEP.trigger()]
 
