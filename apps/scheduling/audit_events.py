@@ -17,9 +17,6 @@ WALKED_IN = register("scheduling.step.walked-in", Action.CREATE, "Took an exam w
 STEP_STARTED = register("scheduling.step.started", Action.UPDATE, "Exam started")
 STEP_COMPLETED = register("scheduling.step.completed", Action.UPDATE, "Exam completed")
 STEP_DISCONTINUED = register("scheduling.step.discontinued", Action.UPDATE, "Exam stopped early")
-ORDER_CANCELLED = register(
-    "scheduling.order.cancelled", Action.UPDATE, "Cancelled an order with its appointments"
-)
 DAY_VIEWED = register("scheduling.day.viewed", Action.READ, "Looked at a day of the schedule")
 TO_BOOK_VIEWED = register(
     "scheduling.to-book.viewed", Action.READ, "Looked at the exams to schedule"

@@ -15,6 +15,7 @@ from apps.core.actors import Actor
 from apps.core.steps import lock, publish, require_transaction, transition
 from apps.orders.domain import ORDER
 from apps.orders.models import Order, RequestedProcedure
+from apps.orders.steps import order_move
 from apps.scheduling import audit_events, wall_time
 from apps.scheduling.domain import APPOINTMENT, AWAITED, LIVE, SCHEDULED_STEP
 from apps.scheduling.models import Appointment, Room, ScheduledStep
@@ -34,17 +35,13 @@ def order_lock(order_id: int) -> Order:
     )
 
 
-def order_follow(*, order: Order, event: str) -> bool:
-    """Take the order along where its table allows the event; tell whether it moved."""
+def order_follow(
+    *, actor: Actor, order: Order, event: str, at: datetime.datetime, door: str
+) -> bool:
+    """Take the locked order along where its table allows the event; tell whether it moved."""
     if not ORDER.allows(event, order.status):
         return False
-    before, after = transition(order, ORDER, event)
-    if before != after:
-        publish(
-            name="orders.order.status-changed",
-            aggregate=f"order:{order.pk}",
-            payload={"order_id": order.pk, "before": before, "after": after},
-        )
+    before, after = order_move(actor=actor, order=order, event=event, at=at, door=door)
     return before != after
 
 
@@ -139,7 +136,8 @@ def scheduled_step_begin(
     step.ended_at = None
     step.save(update_fields=["status_source", "started_at", "ended_at"])
     _appointment_follow(step, "check-in")
-    order_follow(order=order, event="reopen" if order.status in {"CM", "DC"} else "start")
+    onward = "reopen" if order.status in {"CM", "DC"} else "start"
+    order_follow(actor=actor, order=order, event=onward, at=at, door=door)
     step_tell(
         actor=actor,
         event=audit_events.STEP_STARTED,
@@ -181,13 +179,13 @@ def scheduled_step_end(
     step.ended_at = at
     step.save(update_fields=["status_source", "started_at", "ended_at"])
     _appointment_follow(step, "fulfil")
-    order_settle(order=order)
+    order_settle(actor=actor, order=order, at=at, door=door)
     told = audit_events.STEP_COMPLETED if completed else audit_events.STEP_DISCONTINUED
     step_tell(actor=actor, event=told, step=step, order=order, source=source, door=door)
     return True
 
 
-def order_settle(*, order: Order) -> None:
+def order_settle(*, actor: Actor, order: Order, at: datetime.datetime, door: str) -> None:
     """Complete or discontinue the order if all its exams have come to an end."""
     exams: dict[int, set[str]] = {
         key: set() for key in order.requested_procedures.values_list("pk", flat=True)
@@ -200,9 +198,9 @@ def order_settle(*, order: Order) -> None:
     if any(states & set(LIVE) for states in exams.values()):
         return
     if all(done):
-        order_follow(order=order, event="complete")
+        order_follow(actor=actor, order=order, event="complete", at=at, door=door)
     elif not any(done) and all("DISCONTINUED" in states for states in exams.values()):
-        order_follow(order=order, event="discontinue")
+        order_follow(actor=actor, order=order, event="discontinue", at=at, door=door)
 
 
 def steps_cancel(*, order: Order, reason: str) -> list[ScheduledStep]:

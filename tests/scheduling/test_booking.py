@@ -54,7 +54,7 @@ def test_booking_makes_the_step_of_the_worklist(department):
     assert audit.patient_key == str(exam.order.patient_id)
     assert audit.details["accession_number"] == exam.order.accession_number
     names = list(OutboxEvent.objects.values_list("name", flat=True))
-    assert names == ["orders.order.status-changed", "scheduling.appointment.booked"]
+    assert names == ["orders.order.moved", "scheduling.appointment.booked"]
 
 
 def test_a_length_that_is_no_multiple_of_five_minutes_is_brought_up(department):

@@ -105,7 +105,7 @@ def appointment_noshow(
     transition(held.appointment, APPOINTMENT, "miss")
     transition(held.step, SCHEDULED_STEP, "cancel")
     _keep(held.appointment, arrived_at=None)
-    order_release(held)
+    order_release(actor=actor, held=held, at=at, door=door)
     tell(actor=actor, held=held, event=audit_events.MISSED, door=door, at=at)
     return held.appointment
 
@@ -128,7 +128,7 @@ def appointment_undo_noshow(
     held = hold(actor, held_of(actor, *EITHER), appointment_id, version)
     if held.appointment.status != "noshow":
         raise NothingToUndoError
-    appointment_revive(held, "undo-miss")
+    appointment_revive(actor=actor, held=held, event="undo-miss", at=at, door=door)
     tell(actor=actor, held=held, event=audit_events.RESTORED, door=door, at=at, undone="noshow")
     return held.appointment
 
@@ -161,7 +161,7 @@ def walk_in(
     step = scheduled_step_create(
         exam=exam, room=room, start_at=wall_time.floor_to_slot(at), status="ARRIVED"
     )
-    order_follow(order=order, event="schedule")
+    order_follow(actor=actor, order=order, event="schedule", at=at, door=door)
     step_tell(
         actor=actor,
         event=audit_events.WALKED_IN,

@@ -85,7 +85,7 @@ def appointment_book(
     )
     slot_take(appointment, room, span)
     step = scheduled_step_create(exam=exam, room=room, start_at=span.start, appointment=appointment)
-    order_follow(order=order, event="schedule")
+    order_follow(actor=actor, order=order, event="schedule", at=at, door=door)
     held = Held(order, step, appointment)
     tell(
         actor=actor,
@@ -204,18 +204,18 @@ def appointment_undo_booking(
     transition(held.step, SCHEDULED_STEP, "cancel")
     held.appointment.version += 1
     held.appointment.save(update_fields=["version"])
-    order_release(held)
+    order_release(actor=actor, held=held, at=at, door=door)
     tell(actor=actor, held=held, event=audit_events.VOIDED, door=door, at=at)
     return held.appointment
 
 
-def order_release(held: Held) -> None:
+def order_release(*, actor: Actor, held: Held, at: datetime.datetime, door: str) -> None:
     """Put the order back among those to schedule, unless another of its exams is booked."""
     others = ScheduledStep.objects.filter(
         requested_procedure__order=held.order, status__in=LIVE
     ).exists()
     if not others:
-        order_follow(order=held.order, event="unschedule")
+        order_follow(actor=actor, order=held.order, event="unschedule", at=at, door=door)
 
 
 def _require_awaited(held: Held) -> None:

@@ -5,21 +5,20 @@ import datetime
 from django.db import transaction
 
 from apps.accounts.domain import Permission
-from apps.audit.steps import record
 from apps.core.actors import Actor
-from apps.core.errors import InvalidInputError, NotFoundError
-from apps.core.steps import publish, transition
-from apps.orders.domain import ORDER
+from apps.core.errors import InvalidInputError
+from apps.core.steps import transition
 from apps.orders.models import Order
+from apps.orders.selectors import order_access
+from apps.orders.steps import order_cancel
 from apps.scheduling import audit_events
 from apps.scheduling.domain import APPOINTMENT, LIVE, SCHEDULED_STEP
 from apps.scheduling.errors import AlreadyBookedError, NothingToUndoError, StepBegunError
 from apps.scheduling.models import Appointment, ScheduledStep
 from apps.scheduling.policies import held_of
-from apps.scheduling.selectors import exam_access
 from apps.scheduling.services.booking import order_release
 from apps.scheduling.services.holding import Held, hold, slot_take, span_of, tell
-from apps.scheduling.steps import changed, order_follow, order_lock, steps_cancel
+from apps.scheduling.steps import ORDERED, order_follow, order_lock, step_tell, steps_cancel
 
 WRITE = Permission.SCHEDULE_WRITE
 
@@ -53,7 +52,7 @@ def appointment_cancel(
     held.appointment.cancel_reason = why
     held.appointment.version += 1
     held.appointment.save(update_fields=["cancel_reason", "version"])
-    order_release(held)
+    order_release(actor=actor, held=held, at=at, door=door)
     tell(actor=actor, held=held, event=audit_events.CANCELLED, door=door, at=at, reason=why)
     return held.appointment
 
@@ -77,12 +76,14 @@ def appointment_undo_cancel(
     held = hold(actor, held_of(actor, WRITE), appointment_id, version)
     if held.appointment.status != "cancelled" or held.order.status in {"CA", "HD", "DC"}:
         raise NothingToUndoError
-    appointment_revive(held, "undo-cancel")
+    appointment_revive(actor=actor, held=held, event="undo-cancel", at=at, door=door)
     tell(actor=actor, held=held, event=audit_events.RESTORED, door=door, at=at, undone="cancel")
     return held.appointment
 
 
-def appointment_revive(held: Held, event: str) -> None:
+def appointment_revive(
+    *, actor: Actor, held: Held, event: str, at: datetime.datetime, door: str
+) -> None:
     """Give a cancelled or missed appointment its place and its step back."""
     appointment = held.appointment
     if ScheduledStep.objects.filter(requested_procedure=held.exam, status__in=LIVE).exists():
@@ -94,7 +95,7 @@ def appointment_revive(held: Held, event: str) -> None:
     appointment.cancel_reason = ""
     appointment.version += 1
     appointment.save(update_fields=["cancel_reason", "version"])
-    order_follow(order=held.order, event="schedule")
+    order_follow(actor=actor, order=held.order, event="schedule", at=at, door=door)
 
 
 @transaction.atomic(durable=True)
@@ -108,8 +109,7 @@ def order_cancel_with_slot(
         StepBegunError: an exam of it has begun: `worklists.services.order_discontinue` ends it.
         TransitionNotAllowedError: the order is over.
     """
-    permission = held_of(actor, Permission.ORDER_WRITE)
-    order = order_lock_visible(actor, permission, order_id)
+    order = order_lock(order_access(actor, order_id, held_of(actor, Permission.ORDER_WRITE)).pk)
     if order.status == "CA":
         return order
     begun = ScheduledStep.objects.filter(
@@ -117,45 +117,16 @@ def order_cancel_with_slot(
     )
     if begun.exists():
         raise StepBegunError(order=order_id)
-    ORDER.target("cancel", order.status)
-    steps = steps_cancel(order=order, reason=reason.strip()[:300])
-    order.cancel_reason = reason.strip()[:300]
-    order.save(update_fields=["cancel_reason"])
-    order_follow(order=order, event="cancel")
-    record(
-        actor=actor,
-        event=audit_events.ORDER_CANCELLED,
-        door=door,
-        patient=order.patient_id,
-        key=f"order:{order.pk}",
-        accession_number=order.accession_number,
-        reason=order.cancel_reason,
-        steps=[step.scheduled_procedure_step_id for step in steps],
-    )
-    publish(
-        name=audit_events.ORDER_CANCELLED,
-        aggregate=f"order:{order.pk}",
-        payload={"order_id": order.pk, "at": at.isoformat()},
-    )
-    changed(order)
+    why = reason.strip()[:300]
+    order_cancel(actor=actor, order=order, reason=why, at=at, door=door)
+    for step in steps_cancel(order=order, reason=why):
+        step_tell(
+            actor=actor,
+            event=audit_events.CANCELLED,
+            step=step,
+            order=order,
+            source=ORDERED,
+            door=door,
+            reason=why,
+        )
     return order
-
-
-def order_lock_visible(actor: Actor, permission: Permission, order_id: int) -> Order:
-    """Lock an order of which the actor may see an exam.
-
-    Raises:
-        NotFoundError: absent, or hidden.
-    """
-    order = order_lock_or_none(order_id)
-    if order is not None:
-        exam = order.requested_procedures.order_by("pk").first()
-        if exam is not None:
-            exam_access(actor, exam.pk, permission)
-            return order
-    raise NotFoundError(order=order_id)
-
-
-def order_lock_or_none(order_id: int) -> Order | None:
-    """Lock an order if there is one."""
-    return order_lock(order_id) if Order.objects.filter(pk=order_id).exists() else None
