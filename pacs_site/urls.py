@@ -2,7 +2,12 @@
 
 from django.urls import include, path
 
+from pacs_site import health, live, metrics
+
 urlpatterns = [
+    path("readyz", health.readyz),
+    path("metrics", metrics.metrics),
+    path("live/", live.admit),
     path("", include("apps.workspace.urls")),
     path("accounts/", include("allauth.urls")),
 ]

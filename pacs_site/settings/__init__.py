@@ -54,6 +54,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "pacs_site.metrics.MetricsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -86,7 +87,15 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": home.database_config(env.str("DATABASE_URL", ""), HOME)}
+# Commands that change tables run as their owner (`manage.py` says which), all else as a role that
+# may only read and write rows.
+_DATABASE_URL = env.str("DATABASE_URL", "")
+if env.bool("ISOCENTER_AS_OWNER", False):
+    _database = home.database_config(env.str("DATABASE_MIGRATION_URL", "") or _DATABASE_URL, HOME)
+else:
+    _database = home.database_config(_DATABASE_URL, HOME, role="isocenter_app")
+DATABASES = {"default": _database}
+ISOCENTER_DATABASE_USER = home.database_config(_DATABASE_URL, HOME)["USER"]
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [

@@ -1,0 +1,49 @@
+"""The web server's entry: `/live/` and static files in the event loop, all else in threads."""
+
+import asyncio
+import os
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
+
+from pacs_site.wsgi import application as django  # isort: skip - Django is set up first
+
+from pacs_site import live, metrics, static_files
+from pacs_site.bridge import Bridge, Receive, Scope, Send, default_threads
+from pacs_site.up.user import die_with_parent
+
+bridge = Bridge(django, default_threads())
+hub = live.Hub()
+static = static_files.StaticFiles.from_settings()
+metrics.watch_pages(hub)
+if os.environ.get("ISOCENTER_SUPERVISED"):
+    die_with_parent()  # a worker of a killed web server must not keep its port
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one request, or the server's word that it starts or stops."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http":
+        path = scope["path"]
+        if path == "/live/":
+            await live.stream(hub, bridge, scope, receive, send)
+        elif path == "/livez":
+            await static_files.plain(send, 200, b"alive\n")
+        elif path.startswith(static.prefix):
+            await static(scope, send)
+        else:
+            await bridge(scope, receive, send)
+    else:
+        await send({"type": "websocket.close", "code": 1000})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        else:
+            hub.close()
+            await asyncio.to_thread(bridge.shutdown)
+            await send({"type": "lifespan.shutdown.complete"})
+            return
