@@ -17,6 +17,9 @@ class Study(ProtectedModel):
 
     study_instance_uid = models.CharField(max_length=64, unique=True)
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="studies")
+    patient_version = models.PositiveIntegerField(
+        default=1, help_text="of the patient when the study was filed; identity goes out anew after"
+    )
     requested_procedures = models.ManyToManyField(
         RequestedProcedure, through="StudyMatch", related_name="studies"
     )

@@ -1,0 +1,16 @@
+"""Audited events of studies."""
+
+from apps.audit.models import Action
+from apps.audit.registry import register
+
+STORED = register("studies.instances.stored", Action.CREATE, "Stored images")
+REFUSED = register(
+    "studies.instances.refused", Action.CREATE, "Tried to store images that were refused"
+)
+SEARCHED = register("studies.search", Action.EXECUTE, "Searched studies")
+RETRIEVED = register("studies.retrieved", Action.READ, "Retrieved images")
+VIEWED = register("studies.viewed", Action.READ, "Viewed images")
+ACCESS_REFUSED = register("studies.access-refused", Action.READ, "Was refused images")
+MATCHED = register("studies.study.matched", Action.UPDATE, "Joined a study to its order")
+UNMATCHED = register("studies.study.unmatched", Action.UPDATE, "Took a study from its order")
+COMPLETED = register("studies.study.completed", Action.UPDATE, "Judged a study complete")

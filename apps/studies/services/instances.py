@@ -1,0 +1,216 @@
+"""The one ingest: every door's received objects become part of the index here."""
+
+import datetime
+import enum
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from django.db import OperationalError, transaction
+
+from apps.accounts import policy
+from apps.accounts.domain import Permission
+from apps.accounts.models import Site
+from apps.accounts.selectors import main_site
+from apps.archive.incoming import Staged, discard_staged, publish_staged
+from apps.audit.models import Outcome
+from apps.audit.steps import record, record_read
+from apps.core import live
+from apps.core.actors import Actor
+from apps.core.errors import DomainError
+from apps.core.steps import publish
+from apps.studies import audit_events
+from apps.studies.domain import Completeness
+from apps.studies.ingest.received import Received, read_received
+from apps.studies.ingest.rows import Filed, file_instances, refresh_counts
+from apps.studies.ingest.studies import series_for, studies_for
+from apps.studies.models import Study
+from apps.studies.steps import OTHER_VERSION, attention_open, study_match
+
+log = structlog.get_logger(__name__)
+
+DEADLOCK_TRIES = 3
+COUNTED = (
+    "number_of_series", "number_of_instances", "modalities_in_study", "sop_classes_in_study",
+    "last_received_at", "version", "completeness", "completeness_evidence",
+)  # fmt: skip
+
+
+class InstanceStatus(enum.StrEnum):
+    """What became of an object."""
+
+    STORED = "stored"
+    ALREADY_HERE = "already-here"
+    OTHER_VERSION = "other-version"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceResult:
+    """The answer for one object: `error` is set where it was refused."""
+
+    staged: Staged
+    status: InstanceStatus
+    study_instance_uid: str = ""
+    series_instance_uid: str = ""
+    error: DomainError | None = None
+
+
+def instances_record(
+    *, actor: Actor, batch: Sequence[Staged], at: datetime.datetime, door: str
+) -> list[InstanceResult]:
+    """Make staged objects part of the index; return one result each, in order.
+
+    On return, what is stored is durable: files and folders were synced before the commit. Objects
+    may come from several associations; each study among them gets one event. Idempotent
+    on SOP Instance UID and digest: the same data set again is `ALREADY_HERE`; another one under the
+    same UID is kept as a version and shown to a person. Refused and repeated files are removed.
+
+    Args:
+        actor: whose site the studies belong to.
+        batch: from `IncomingObject.finish`.
+        at: time of receipt.
+        door: `dimse`, `dicomweb`, `page`.
+
+    Raises:
+        NotPermittedError: the actor may not store.
+        StorageError: the folders could not be made durable; nothing is recorded.
+
+    Source: PS3.4 B.2.3; DESIGN section 5, Ingest.
+    """
+    policy.require(actor, Permission.STUDY_STORE)
+    results: dict[int, InstanceResult] = {}
+    good: list[tuple[int, Received]] = []
+    for index, staged in enumerate(batch):
+        try:
+            good.append((index, read_received(staged)))
+        except DomainError as error:
+            log.info("ingest.refused", code=error.code, details=error.details, actor=actor.key)
+            results[index] = InstanceResult(staged, InstanceStatus.REFUSED, error=error)
+    publish_staged([received.staged for _, received in good])
+    if good:
+        filed = _record_again(actor, [received for _, received in good], at, door)
+        for (index, received), one in zip(good, filed, strict=True):
+            results[index] = InstanceResult(
+                received.staged,
+                _status(one),
+                received.study_instance_uid,
+                received.series_instance_uid,
+            )
+    _after(actor, [results[index] for index in range(len(batch))], door)
+    return [results[index] for index in range(len(batch))]
+
+
+def _status(filed: Filed) -> InstanceStatus:
+    if filed.new:
+        return InstanceStatus.STORED
+    return InstanceStatus.OTHER_VERSION if filed.version else InstanceStatus.ALREADY_HERE
+
+
+def _record_again(
+    actor: Actor, batch: Sequence[Received], at: datetime.datetime, door: str
+) -> list[Filed]:
+    """Record; where the database chose this batch as a deadlock's victim, once more."""
+    for tries in range(DEADLOCK_TRIES):
+        try:
+            return _record(actor, batch, at, door)
+        except OperationalError as error:
+            if tries + 1 == DEADLOCK_TRIES or getattr(error.__cause__, "sqlstate", "") != "40P01":
+                raise
+    raise AssertionError
+
+
+@transaction.atomic(durable=True)
+def _record(
+    actor: Actor, batch: Sequence[Received], at: datetime.datetime, door: str
+) -> list[Filed]:
+    site = Site.objects.get(pk=actor.home_site) if actor.home_site else main_site()
+    studies, created = studies_for(batch, actor=actor, site=site, at=at)
+    series = series_for(batch, studies)
+    filed = file_instances(
+        [(r, series[r.study_instance_uid, r.series_instance_uid]) for r in batch],
+        source=actor.key,
+        at=at,
+    )
+    fresh = [one.received for one in filed if one.new]
+    touched = sorted({received.study_instance_uid for received in fresh})
+    changed = [studies[uid] for uid in touched]
+    if changed:
+        pairs = {(r.study_instance_uid, r.series_instance_uid) for r in fresh}
+        refresh_counts(changed, [series[pair] for pair in sorted(pairs)], at)
+        for study in changed:
+            study.completeness, study.completeness_evidence = Completeness.RECEIVING.value, ""
+        Study.objects.bulk_update(changed, COUNTED)
+    _match_new(created, fresh, actor, at)
+    _tell(changed, filed, studies, actor, at, door)
+    return filed
+
+
+def _match_new(
+    created: Sequence[Study], fresh: Sequence[Received], actor: Actor, at: datetime.datetime
+) -> None:
+    procedure_ids: dict[str, list[str]] = defaultdict(list)
+    for received in fresh:
+        procedure_ids[received.study_instance_uid] += [
+            request["requested_procedure_id"] for request in received.requests
+        ]
+    for study in created:
+        study_match(
+            study=study, actor=actor, at=at, procedure_ids=procedure_ids[study.study_instance_uid]
+        )
+
+
+def _tell(  # noqa: PLR0917 - one caller, which has them all at hand
+    changed: Sequence[Study],
+    filed: Sequence[Filed],
+    studies: dict[str, Study],
+    actor: Actor,
+    at: datetime.datetime,
+    door: str,
+) -> None:
+    for study in changed:
+        record_read(
+            actor=actor,
+            event=audit_events.STORED,
+            door=door,
+            patient=study.patient_id,
+            study=study.study_instance_uid,
+        )
+        publish(
+            name="studies.study.received",
+            aggregate=f"study:{study.pk}",
+            payload={"study_id": study.pk, "study_instance_uid": study.study_instance_uid},
+        )
+        live.notify(live.READING_LIST, str(study.pk))
+    for one in filed:
+        if one.version:
+            attention_open(
+                study=studies[one.received.study_instance_uid],
+                kind=OTHER_VERSION,
+                key=one.received.sop_instance_uid,
+                summary="An image came again with other content; the first stays current",
+                at=at,
+                sop_instance_uid=one.received.sop_instance_uid,
+                source=actor.key,
+            )
+
+
+def _after(actor: Actor, results: Sequence[InstanceResult], door: str) -> None:
+    """Remove files that no row names, and put refusals on record."""
+    for result in results:
+        if result.status in (InstanceStatus.REFUSED, InstanceStatus.ALREADY_HERE):
+            discard_staged(result.staged)
+    refused = [result for result in results if result.status is InstanceStatus.REFUSED]
+    if refused:
+        with transaction.atomic():
+            record(
+                actor=actor,
+                event=audit_events.REFUSED,
+                door=door,
+                outcome=Outcome.MINOR_FAILURE,
+                instances=[
+                    {"uid": r.staged.sop_instance_uid, "code": r.error.code if r.error else ""}
+                    for r in refused
+                ],
+            )

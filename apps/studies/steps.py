@@ -1,0 +1,219 @@
+"""Steps on studies for commands of this and higher apps."""
+
+import datetime
+from collections.abc import Sequence
+
+from apps.accounts.domain import Confidentiality
+from apps.audit.steps import record
+from apps.core import live
+from apps.core.actors import Actor
+from apps.core.steps import publish, require_transaction
+from apps.orders.models import RequestedProcedure
+from apps.studies import audit_events
+from apps.studies.candidates import (
+    WEAK_ENOUGH,
+    Candidate,
+    narrowed,
+    strong_candidates,
+    weak_candidates,
+)
+from apps.studies.domain import Completeness, MatchReason
+from apps.studies.models import Instance, Series, Study, StudyAttention, StudyMatch
+
+UNMATCHED = "unmatched"
+CONFLICT = "conflict"
+OTHER_VERSION = "other-version"
+STRICTNESS = [c.value for c in Confidentiality]
+
+
+def attention_open(
+    *, study: Study, kind: str, key: str, summary: str, at: datetime.datetime, **details: object
+) -> None:
+    """Open an item for a person, unless one of this kind is open for the key."""
+    require_transaction()
+    StudyAttention.objects.bulk_create(
+        [
+            StudyAttention(
+                kind=kind,
+                site_id=study.site_id,
+                key=key,
+                summary=summary[:300],
+                details=details,
+                opened_at=at,
+                study=study,
+            )
+        ],
+        ignore_conflicts=True,
+    )
+    live.notify(live.ATTENTION)
+
+
+def attention_close(
+    *, study: Study, kinds: Sequence[str], actor: Actor, at: datetime.datetime, resolution: str
+) -> None:
+    """Close the study's open items of these kinds."""
+    require_transaction()
+    StudyAttention.objects.filter(study=study, kind__in=kinds, resolved_at=None).update(
+        resolved_at=at, resolved_by=actor.display, resolution=resolution
+    )
+    live.notify(live.ATTENTION)
+
+
+def study_match(
+    *, study: Study, actor: Actor, at: datetime.datetime, procedure_ids: Sequence[str] = ()
+) -> list[StudyMatch]:
+    """Join a locked study to its exams, or open an item that says why not.
+
+    A hit whose patient differs is a conflict for a person, never a match. Returns what was joined.
+    """
+    require_transaction()
+    modality = study.modalities_in_study[0] if study.modalities_in_study else ""
+    candidates = narrowed(
+        strong_candidates(
+            study_instance_uid=study.study_instance_uid,
+            accession_number=study.accession_number,
+            issuer=study.issuer_of_accession_number or study.site.issuer_of_accession_number,
+        ),
+        procedure_ids=procedure_ids,
+        modality=modality,
+    )
+    patient = study.patient.survivor_id or study.patient_id
+    wrong = [c for c in candidates if _owner(c.procedure) != patient]
+    right = [c for c in candidates if _owner(c.procedure) == patient]
+    if wrong and not right:
+        _open_conflict(study, wrong[0], at)
+        return []
+    if not right:
+        weak = weak_candidates(
+            patient=study.patient, modality=modality, body_part=study.body_part, at=at
+        )
+        good = [c for c in weak if c.score >= WEAK_ENOUGH]
+        right = good if len(good) == 1 else []
+    if not right:
+        attention_open(
+            study=study,
+            kind=UNMATCHED,
+            key=study.study_instance_uid,
+            summary="Images without an order",
+            at=at,
+        )
+        publish(
+            name="studies.study.unmatched", aggregate=f"study:{study.pk}", payload=_payload(study)
+        )
+        return []
+    return [study_join(study=study, candidate=c, actor=actor, at=at) for c in right]
+
+
+def study_join(
+    *, study: Study, candidate: Candidate, actor: Actor, at: datetime.datetime
+) -> StudyMatch:
+    """Join a locked study to one exam, for a rule's reason or a person's."""
+    require_transaction()
+    procedure = candidate.procedure
+    match, _ = StudyMatch.objects.update_or_create(
+        study=study,
+        requested_procedure=procedure,
+        defaults={
+            "score": candidate.score,
+            "reason": candidate.reason.value,
+            "evidence": candidate.evidence,
+            "matched_by": actor.key,
+            "matched_at": at,
+        },
+    )
+    stricter = max(study.confidentiality, procedure.order.confidentiality, key=STRICTNESS.index)
+    if stricter != study.confidentiality:
+        study.confidentiality = stricter
+        study.save(update_fields=["confidentiality"])
+    attention_close(
+        study=study, kinds=[UNMATCHED, CONFLICT], actor=actor, at=at, resolution=candidate.evidence
+    )
+    record(
+        actor=actor,
+        event=audit_events.MATCHED,
+        door="task" if candidate.reason is not MatchReason.PERSON else "page",
+        patient=study.patient_id,
+        study=study.study_instance_uid,
+        key=f"requested-procedure:{procedure.pk}",
+        reason=candidate.reason.value,
+        score=candidate.score,
+    )
+    publish(
+        name="studies.study.matched",
+        aggregate=f"study:{study.pk}",
+        payload=_payload(study) | {"requested_procedure_id": procedure.pk},
+    )
+    return match
+
+
+def performed_step_evidence(
+    *,
+    study_instance_uid: str,
+    performed_step_uid: str,
+    status: str,
+    sop_instance_uids: Sequence[str],
+    at: datetime.datetime,
+) -> None:
+    """Judge a study's completeness by what a finished performed step says it made.
+
+    A step that is still in progress says nothing; one that ended says which instances there are.
+    """
+    require_transaction()
+    study = (
+        Study.objects.select_for_update(of=("self",))
+        .filter(study_instance_uid=study_instance_uid)
+        .first()
+    )
+    if study is None or status == "IN PROGRESS":
+        return
+    have = Instance.objects.filter(sop_instance_uid__in=list(sop_instance_uids)).count()
+    expected = len(set(sop_instance_uids))
+    if have >= expected:
+        evidence = f"the scanner step {status.lower()} names {expected} images, all here"
+        study_settle(study=study, to=Completeness.COMPLETE, evidence=evidence)
+    else:
+        evidence = f"the scanner step names {expected} images, {have} are here"
+        study_settle(study=study, to=Completeness.PARTIAL, evidence=evidence)
+
+
+def study_settle(*, study: Study, to: Completeness, evidence: str) -> None:
+    """Write how much of a locked study has come, and by what evidence; tell who waits for it."""
+    require_transaction()
+    changed = study.completeness != to.value
+    study.completeness, study.completeness_evidence = to.value, evidence[:200]
+    study.save(update_fields=["completeness", "completeness_evidence"])
+    if changed and to is Completeness.COMPLETE:
+        publish(
+            name="studies.study.completed", aggregate=f"study:{study.pk}", payload=_payload(study)
+        )
+    live.notify(live.READING_LIST, str(study.pk))
+
+
+def performed_step_uids(study: Study) -> list[str]:
+    """Return the UIDs of the performed steps that the study's images name."""
+    rows = Series.objects.filter(study=study).exclude(performed_step_uid="")
+    return sorted(set(rows.values_list("performed_step_uid", flat=True)))
+
+
+def _owner(procedure: RequestedProcedure) -> int:
+    patient = procedure.order.patient
+    return patient.survivor_id or patient.pk
+
+
+def _open_conflict(study: Study, candidate: Candidate, at: datetime.datetime) -> None:
+    attention_open(
+        study=study,
+        kind=CONFLICT,
+        key=study.study_instance_uid,
+        summary="Images and order name different patients",
+        at=at,
+        requested_procedure_id=candidate.procedure.pk,
+        evidence=candidate.evidence,
+        image_patient=study.received_patient_name,
+        image_patient_id=study.received_patient_id,
+    )
+    publish(name="studies.study.unmatched", aggregate=f"study:{study.pk}", payload=_payload(study))
+
+
+def _payload(study: Study) -> dict[str, object]:
+    return {"study_id": study.pk, "study_instance_uid": study.study_instance_uid}
