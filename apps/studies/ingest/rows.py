@@ -74,9 +74,9 @@ def refresh_counts(
         for study_id, *totals in Series.objects.filter(study__in=studies)
         .values_list("study_id")
         .annotate(
-            Count("pk"),
-            Sum("number_of_instances"),
-            ArrayAgg("modality", distinct=True, ordering="modality"),
+            series_count=Count("pk"),
+            instance_count=Sum("number_of_instances"),
+            modalities=ArrayAgg("modality", distinct=True, order_by="modality"),
         )
     }
     classes: dict[int, set[str]] = defaultdict(set)
