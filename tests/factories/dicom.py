@@ -61,8 +61,8 @@ def stage(part10: bytes | Path) -> Staged:
     content = part10.read_bytes() if isinstance(part10, Path) else part10
     meta = dcmread(BytesIO(content), stop_before_pixels=True).file_meta
     incoming = IncomingObject(
-        sop_class_uid=str(meta.MediaStorageSOPClassUID),
-        sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
+        sop_class_uid=str(meta.get("MediaStorageSOPClassUID", "")),
+        sop_instance_uid=str(meta.get("MediaStorageSOPInstanceUID", "")),
         transfer_syntax_uid=str(meta.TransferSyntaxUID),
         source_ae_title="TEST",
     )
