@@ -1,0 +1,35 @@
+/** What the server says when a study is opened: who, what, which priors, which report. */
+
+import { getJson } from './net/client'
+
+export type Patient = { name: string; id: string; birth_and_sex: string }
+export type SeriesInfo = {
+  series_instance_uid: string
+  modality: string
+  number: number | null
+  description: string
+  instances: number
+}
+export type StudyInfo = {
+  study_instance_uid: string
+  date: string
+  time: string
+  today: boolean
+  description: string
+  modalities: string[]
+  availability: string
+  availability_words: string
+  completeness: string
+  series: SeriesInfo[]
+  report: { words: string; url: string } | null
+}
+export type Launch = {
+  patient: Patient
+  studies: StudyInfo[] // as asked for, the first is the one being read
+  priors: StudyInfo[] // newest first, without those above
+  dicomweb: string
+}
+
+export function launch(url: string): Promise<Launch> {
+  return getJson<Launch>(url)
+}
