@@ -63,10 +63,6 @@ def vite(entry: str) -> SafeString:
         format_html_join(
             "\n", '<link rel="stylesheet" href="{}">', ((static(f"dist/{css}"),) for css in styles)
         ),
-        format_html_join(
-            "\n",
-            '<link rel="modulepreload" href="{}">',
-            ((static(f"dist/{js}"),) for js in preloads),
-        ),
+        format_html_join("\n", '<link rel="modulepreload" href="{}">', preloads),
         static(f"dist/{manifest[key]['file']}"),
     )

@@ -8,12 +8,13 @@ import { register } from './keys'
 export interface Toast {
   text: string
   tone?: 'done' | 'attn' | 'crit'
-  /** Address that takes it back by POST. */
-  undo?: string
+  /** Address that takes it back by POST, or what to do here where the page itself knows how. */
+  undo?: string | (() => void)
   undo_words?: string
 }
 
 const LASTS = 10_000
+const undoHere = new WeakMap<HTMLElement, () => void>()
 const SVG = 'http://www.w3.org/2000/svg'
 
 function icon(name: string): SVGElement {
@@ -61,7 +62,8 @@ export function toast({ text, tone = 'done', undo, undo_words = 'Undo' }: Toast)
   element.append(icon(tone === 'done' ? 's-check' : 's-alert'), words, space)
   if (undo) {
     const b = button('btn btn--quiet', 'toast-undo', undo_words)
-    b.dataset.url = undo
+    if (typeof undo === 'string') b.dataset.url = undo
+    else undoHere.set(b, undo)
     const cap = document.createElement('kbd')
     cap.textContent = 'U'
     b.append(cap)
@@ -76,6 +78,12 @@ export function toast({ text, tone = 'done', undo, undo_words = 'Undo' }: Toast)
 }
 
 async function takeBack(b: HTMLElement): Promise<void> {
+  const here = undoHere.get(b)
+  if (here) {
+    b.closest('[data-toast]')?.remove()
+    here()
+    return
+  }
   const url = b.dataset.url
   if (!url) return
   b.setAttribute('aria-busy', 'true')

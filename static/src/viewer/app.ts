@@ -279,7 +279,7 @@ export class Viewer implements Host {
     if (this.repaint) return
     this.repaint = requestAnimationFrame(() => {
       this.repaint = 0
-      this.slots.forEach((slot, i) => this.paint(slot, i))
+      for (const [i, slot] of this.slots.entries()) this.paint(slot, i)
     })
   }
 

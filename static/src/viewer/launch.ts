@@ -30,6 +30,8 @@ export type Launch = {
   dicomweb: string
 }
 
-export function launch(url: string): Promise<Launch> {
-  return getJson<Launch>(url)
+/** The launch that came with the page; asked for anew where the page has none. */
+export async function launch(url: string): Promise<Launch> {
+  const inPage = document.querySelector('#launch')?.textContent
+  return inPage ? (JSON.parse(inPage) as Launch) : getJson<Launch>(url)
 }

@@ -25,13 +25,13 @@ export class ExactViewport extends PlanarViewport {
 
   constructor(args: Args) {
     const presentation: Presentation = { inverted: false, overlays: true, failed: false }
-    let self: ExactViewport | undefined
+    const made: { viewport?: ExactViewport } = {} // `this` is not there before super()
     const project = (column: number, row: number, image: Types.IImage): Point2 | undefined =>
-      self?.worldToCanvas([...imageToWorld(image, column, row)])
+      made.viewport?.worldToCanvas([...imageToWorld(image, column, row)])
     const paths = [exactImagePath(() => presentation, project), ...createDefaultPlanarRenderPaths()]
     super({ ...args, renderPathResolver: createPlanarRenderPathResolver(paths as never) })
     this.presentation = presentation
-    self = this
+    made.viewport = this
   }
 
   present(change: Partial<Presentation>): void {

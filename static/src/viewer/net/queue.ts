@@ -1,6 +1,7 @@
 /** Requests in order of need: what is on the screen, then what is around it, then the rest. */
 
-export const enum Priority { Visible = 0, Near = 1, Rest = 2 }
+export const Priority = { Visible: 0, Near: 1, Rest: 2 } as const
+export type Priority = (typeof Priority)[keyof typeof Priority]
 
 type Job<T> = {
   key: string

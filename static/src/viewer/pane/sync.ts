@@ -64,10 +64,11 @@ export function referenceLine(from: Pane, to: Pane): Segment | undefined {
   if (Math.abs(dot(plane.orientation.normal, target.orientation.normal)) > PARALLEL) return undefined
   const { normal } = plane.orientation
   const origin = plane.position
+  const { position, orientation } = target
   const spacing = target.spacing ?? { row: 1, column: 1 }
   const corner = (column: number, row: number): { image: readonly [number, number]; side: number } => {
-    const across = addScaled(target.position as Vec3, target.orientation!.row, column * spacing.column)
-    const world = addScaled(across, target.orientation!.column, row * spacing.row)
+    const across = addScaled(position, orientation.row, column * spacing.column)
+    const world = addScaled(across, orientation.column, row * spacing.row)
     return { image: [column, row], side: dot(normal, addScaled(world, origin, -1)) }
   }
   const [w, h] = [target.columns - 0.5, target.rows - 0.5]
