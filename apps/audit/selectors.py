@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
 
-from apps.audit.models import AuditEvent, AuditSeal
+from apps.audit.models import Action, AuditEvent, AuditSeal
 from apps.core.actors import Actor
 
 AUDIT_READ = "audit.read"
@@ -76,8 +76,8 @@ def audit_page(
 
 def patient_viewers(actor: Actor, patients: Collection[int], size: int = 5) -> list[AuditEvent]:
     """Return who last looked at a patient, newest first; nothing to those who may not read it."""
-    wanted = AuditFilter(patients=patients)
-    return audit_page(actor, wanted, size=size)[0]
+    looked = audit_visible_to(actor).filter(AuditFilter(patients=patients).condition())
+    return list(looked.filter(action=Action.READ).order_by("-id")[:size])
 
 
 def last_seal() -> AuditSeal | None:

@@ -6,8 +6,10 @@ The joins of many apps, each through its own policy: what the actor may not see 
 import datetime
 from dataclasses import dataclass, field
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
+from apps.accounts import policy
+from apps.accounts.domain import Permission
 from apps.core.actors import Actor
 from apps.core.chain import ChainLink, LinkState
 from apps.core.status import status_words
@@ -17,7 +19,6 @@ from apps.orders.models import RequestedProcedure
 from apps.orders.selectors import exams_visible_to
 from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys
-from apps.reports import policies as report_policies
 from apps.reports.models import Report, ReportVersion
 from apps.scheduling.models import ScheduledStep
 from apps.studies.models import Study, StudyMatch
@@ -46,6 +47,11 @@ class Exam:
     order_id: int | None = None
     reason: str = ""
     laterality: str = ""
+
+    @property
+    def number(self) -> int:
+        """Tells exams of one day apart, the later above."""
+        return int(self.key.rpartition("-")[2])
 
     @property
     def images(self) -> int:
@@ -90,7 +96,7 @@ class Exam:
 def exams_of(actor: Actor, patient: Patient) -> list[Exam]:
     """Every exam of a person that the actor may see, newest first, in six queries."""
     keys = alias_keys(patient)
-    reports = Report.objects.filter(report_policies.visible(actor)).prefetch_related(
+    reports = Report.objects.filter(_reports_visible(actor)).prefetch_related(
         Prefetch("versions", ReportVersion.objects.order_by("number"))
     )
     matches = StudyMatch.objects.filter(study__in=studies_visible_to(actor)).select_related("study")
@@ -111,7 +117,17 @@ def exams_of(actor: Actor, patient: Patient) -> list[Exam]:
     found = [ordered_exam(one, delivered) for one in procedures]
     loose = studies_visible_to(actor).filter(patient__in=keys, matches=None).select_related("site")
     found += [loose_exam(study) for study in loose]
-    return sorted(found, key=lambda e: (e.day or datetime.date.min, e.key), reverse=True)
+    return sorted(found, key=lambda e: (e.day or datetime.date.min, e.number), reverse=True)
+
+
+def _reports_visible(actor: Actor) -> Q:
+    links = Report.requested_procedures.through.objects
+    fields = policy.Fields(
+        exams=lambda exams: Q(pk__in=links.filter(requestedprocedure__in=exams).values("report"))
+    )
+    released = Q(status__in=("final", "appended", "corrected"))
+    early = policy.visible(actor, Permission.REPORT_READ_PRELIMINARY, fields)
+    return (policy.visible(actor, Permission.REPORT_READ, fields) & released) | early
 
 
 def deliveries_of(procedures: QuerySet[RequestedProcedure]) -> dict[int, Delivery]:
@@ -221,7 +237,7 @@ def chain_of(
         return [*links, ChainLink(ENDED[order.status].capitalize(), "late", order.cancel_reason)]
     if procedure.procedure and procedure.procedure.needs_vetting:
         links.append(ChainLink("Vetted", "todo" if order.status == "VT" else "done"))
-    links += booked_links(step)
+    links += booked_links(step) if step or not exam.studies else []
     links.append(image_link(exam, step))
     links += report_links(exam, delivered)
     return point_at_next(links)
@@ -242,8 +258,9 @@ def booked_links(step: ScheduledStep | None) -> list[ChainLink]:
     if not performed:
         return [first, ChainLink("Scan", "done" if begun else "todo")]
     last = performed[-1]
-    state: LinkState = {"COMPLETED": "done", "DISCONTINUED": "late"}.get(last.status, "now")  # type: ignore[assignment]
-    return [first, ChainLink("Scan", state, clock(last.ended_at or last.started_at))]
+    states: dict[str, LinkState] = {"COMPLETED": "done", "DISCONTINUED": "late"}
+    at = clock(last.ended_at or last.started_at)
+    return [first, ChainLink("Scan", states.get(last.status, "now"), at)]
 
 
 def image_link(exam: Exam, step: ScheduledStep | None) -> ChainLink:
@@ -254,8 +271,8 @@ def image_link(exam: Exam, step: ScheduledStep | None) -> ChainLink:
     if exam.availability == "OFFLINE":
         return ChainLink("Images", "done", "old archive")
     worst = max(study.completeness for study in exam.studies)
-    state: LinkState = {"RECEIVING": "now", "PARTIAL": "late"}.get(worst, "done")  # type: ignore[assignment]
-    return ChainLink("Images", state, f"{exam.images:,}")
+    states: dict[str, LinkState] = {"RECEIVING": "now", "PARTIAL": "late"}
+    return ChainLink("Images", states.get(worst, "done"), f"{exam.images:,}")
 
 
 def report_links(exam: Exam, delivered: dict[int, Delivery]) -> list[ChainLink]:
@@ -267,15 +284,19 @@ def report_links(exam: Exam, delivered: dict[int, Delivery]) -> list[ChainLink]:
     if exam.report.status == "preliminary":
         signed = when(version.signed_at)
         return [ChainLink("Preliminary", "now", signed), ChainLink("Result", "todo")]
-    sent = delivered.get(version.pk)
-    state: LinkState = "todo"
-    detail = ""
-    if sent is not None:
-        state, detail = {
-            Delivery.Status.DONE: ("done", when(sent.done_at)),
-            Delivery.Status.DEAD: ("broken", "not delivered"),
-        }.get(Delivery.Status(sent.status), ("now", "on its way"))  # type: ignore[assignment]
-    return [ChainLink("Read", "done", when(version.signed_at)), ChainLink("Result", state, detail)]
+    read = ChainLink("Read", "done", when(version.signed_at))
+    return [read, result_link(delivered.get(version.pk))]
+
+
+def result_link(sent: Delivery | None) -> ChainLink:
+    """How the result of a signed version travels."""
+    if sent is None:
+        return ChainLink("Result", "todo")
+    if sent.status == Delivery.Status.DONE:
+        return ChainLink("Result", "done", when(sent.done_at))
+    if sent.status == Delivery.Status.DEAD:
+        return ChainLink("Result", "broken", "not delivered")
+    return ChainLink("Result", "now", "on its way")
 
 
 def point_at_next(links: list[ChainLink]) -> list[ChainLink]:

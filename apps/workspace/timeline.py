@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 KINDS = {"CR": "X-ray", "DX": "X-ray", "RF": "X-ray", "XA": "X-ray", "US": "Ultrasound"}
-LEFT, RIGHT, ROW = 70.0, 990.0, 21.0
-LABEL_ROOM = 96.0
+LEFT, RIGHT, EDGE, ROW = 70.0, 990.0, 1060.0, 21.0
+LABEL_MARGIN, LETTER = 16.0, 6.2
 YEARS = 8
 
 
@@ -112,11 +112,11 @@ def timeline(exams: Sequence[Dated], today: datetime.date) -> Timeline:
             continue
         row = rows[kind_of(exam.modality)]
         x = x_of(exam.day)
-        follower = row.marks[-1].x if row.marks else RIGHT + 40
-        label = exam.title if follower - x >= LABEL_ROOM else ""
-        short = label if len(label) <= 15 else f"{label[:14].rstrip()}…"
+        room = (row.marks[-1].x if row.marks else EDGE) - x - LABEL_MARGIN
         now = exam.day == today
-        row.marks.append(Mark(x, row.y, "Today" if now and label else short, now))
+        title = exam.title if len(exam.title) <= 15 else f"{exam.title[:14].rstrip()}…"
+        label = "Today" if now else title
+        row.marks.append(Mark(x, row.y, label if len(label) * LETTER <= room else "", now))
     ticks = [Tick(x_of(datetime.date(year, 1, 1)), year) for year in range(first, last + 1)]
     words = ", ".join(f"{row.words} {len(row.marks)}" for row in rows.values())
     return Timeline(
