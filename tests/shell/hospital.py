@@ -48,7 +48,7 @@ def people(site):
     return made
 
 
-def patient(name, born, sex, number, site, at, *more):
+def patient(name, born, sex, number, *more, site, at):
     said = Demographics(name=name, birth_date=born, sex=sex, phone="+44 7700 900 142")
     numbers = [QualifiedId(number, site.issuer_of_patient_id, "MR"), *more]
     return patients.patient_register(
@@ -68,9 +68,9 @@ def exam(person, site, procedure, at, reason="Sudden chest pain and breathlessne
     return order.requested_procedures.get()
 
 
-def study(person, site, at, description, modality="CT", images=614, **fields):
+def study(person, at, description, *, modality="CT", images=614, **fields):
     return Study.objects.create(
-        site=site,
+        site=person.site,
         patient=person,
         study_instance_uid=fields.pop("uid", None) or new_uid(),
         study_date=f"{at:%Y%m%d}",
@@ -85,7 +85,8 @@ def study(person, site, at, description, modality="CT", images=614, **fields):
     )
 
 
-def read(person, site, one, found, author, at, status, text):
+def read(one, found, *, author, at, status, text):
+    person, site = found.patient, found.site
     report = Report.objects.create(
         site=site, patient=person, status="registered", author=author, created_at=at
     )
@@ -138,11 +139,11 @@ def build(now):
         datetime.date(1967, 11, 4),
         "F",
         "4081773",
-        site,
-        now,
         QualifiedId("671104-7731", "NATIONAL", "NI"),
+        site=site,
+        at=now,
     )
-    okoro = patient("Okoro^Daniel", datetime.date(1990, 2, 19), "M", "3990412", site, now)
+    okoro = patient("Okoro^Daniel", datetime.date(1990, 2, 19), "M", "3990412", site=site, at=now)
 
     today = exam(okonkwo, site, cta, now - 2 * hour)
     slot = Appointment.objects.create(
@@ -167,35 +168,26 @@ def build(now):
     )
     ScheduledStep.objects.filter(requested_procedure=today).update(status="STARTED")
     ScheduledStep.objects.filter(requested_procedure=today).update(status="COMPLETED")
-    images = study(okonkwo, site, now - hour, "CT PA", uid=today.study_instance_uid)
+    images = study(okonkwo, now - hour, "CT PA", uid=today.study_instance_uid)
     match(images, today, now)
+    author = staff[Role.RADIOLOGIST]
     read(
-        okonkwo,
-        site,
         today,
         images,
-        staff[Role.RADIOLOGIST],
-        now,
-        "preliminary",
-        "Acute pulmonary embolism in the right main artery. Nodule in the left upper lobe.",
+        author=author,
+        at=now,
+        status="preliminary",
+        text="Acute pulmonary embolism in the right main artery. Nodule in the left upper lobe.",
     )
     before = exam(okonkwo, site, knee, now - 40 * day, "After arthroplasty")
+    then = now - 40 * day
     films = study(
-        okonkwo, site, now - 40 * day, "Knee left", "DX", 2, uid=before.study_instance_uid
+        okonkwo, then, "Knee left", modality="DX", images=2, uid=before.study_instance_uid
     )
     match(films, before, now)
-    read(
-        okonkwo,
-        site,
-        before,
-        films,
-        staff[Role.RADIOLOGIST],
-        now - 39 * day,
-        "final",
-        "No loosening.",
-    )
-    study(okonkwo, site, now - 900 * day, "Chest with contrast", images=0, availability="OFFLINE")
-    study(okonkwo, site, now - 2 * day, "Wrist right", "DX", 2, completeness="PARTIAL")
+    read(before, films, author=author, at=then + day, status="final", text="No loosening.")
+    study(okonkwo, now - 900 * day, "Chest with contrast", images=0, availability="OFFLINE")
+    study(okonkwo, now - 2 * day, "Wrist right", modality="DX", images=2, completeness="PARTIAL")
     exam(okonkwo, site, knee, now - hour)
     return SimpleNamespace(
         site=site, staff=staff, okonkwo=okonkwo, okoro=okoro, today=today, images=images, room=room
