@@ -1,7 +1,6 @@
 """Every address of the product; each app brings its own."""
 
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView
 
 from pacs_site import health, live, metrics
 
@@ -11,5 +10,4 @@ urlpatterns = [
     path("live/", live.admit),
     path("", include("apps.workspace.urls")),
     path("accounts/", include("allauth.urls")),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -3,7 +3,6 @@ import '@fontsource-variable/inter/index.css'
 import '@fontsource/ibm-plex-mono/400.css'
 import './htmx'
 import 'htmx.org/dist/ext/hx-sse.js'
-import { startForms } from './forms'
 import { startKeys } from './keys'
 import { startLive } from './live'
 import { startPalette } from './palette'
@@ -15,7 +14,6 @@ import { startToasts } from './toasts'
 
 startPalette()
 startRows()
-startForms()
 startKeys()
 startToasts()
 startLive()
