@@ -1,6 +1,5 @@
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
-from django.db.models.functions import Upper
 
 from apps.accounts.models import ProtectedModel
 
@@ -43,7 +42,7 @@ class Patient(ProtectedModel):
     class Meta:
         indexes = [
             models.Index(OpClass("name_search", "text_pattern_ops"), "id", name="patient_by_name"),
-            GinIndex(OpClass(Upper("name_search"), "gin_trgm_ops"), name="patient_by_name_part"),
+            GinIndex(OpClass("name_search", "gin_trgm_ops"), name="patient_by_name_part"),
             models.Index(fields=["birth_date"], name="patient_by_birth_date"),
         ]
         constraints = [

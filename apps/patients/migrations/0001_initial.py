@@ -1,6 +1,5 @@
 import django.contrib.postgres.indexes
 import django.db.models.deletion
-import django.db.models.functions.text
 from django.db import migrations, models
 
 
@@ -63,7 +62,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='patient',
-            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass(django.db.models.functions.text.Upper('name_search'), 'gin_trgm_ops'), name='patient_by_name_part'),
+            index=django.contrib.postgres.indexes.GinIndex(django.contrib.postgres.indexes.OpClass('name_search', 'gin_trgm_ops'), name='patient_by_name_part'),
         ),
         migrations.AddIndex(
             model_name='patient',

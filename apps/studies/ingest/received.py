@@ -117,6 +117,8 @@ def read_received(staged: Staged) -> Received:
     """
     header = _header(staged)
     uids = {name: header.first(tag, 65) for name, tag in UIDS.items()}
+    if not any(uids.values()):
+        raise NotADataSetError(reason="none of the attributes that every object has")
     for name, value in uids.items():
         if not UID.fullmatch(value):
             raise MissingUidError(attribute=name, value=value)
