@@ -111,6 +111,8 @@ def hl7_peer_register(
     send_host: str = "",
     send_port: int | None = None,
     events: Collection[str] = (),
+    accession_field: str = "",
+    charset: str = "",
     active: bool = True,
 ) -> Hl7Peer:
     """Add an HL7 v2 peer, or change the one of this name.
@@ -137,6 +139,8 @@ def hl7_peer_register(
             "send_host": send_host,
             "send_port": send_port,
             "events": sorted(events),
+            "accession_field": accession_field,
+            "charset": charset,
             "active": active,
         },
     )

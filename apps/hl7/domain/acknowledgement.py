@@ -48,6 +48,7 @@ class Problem:
     words: str
     location: tuple[str, int, int] | None = None  # segment, its sequence from 1, field
     severity: str = "E"  # table 0516: E error, W warning, I information
+    application_code: str = ""  # ERR-5, our own code of the rule
 
 
 def build_ack(
@@ -129,6 +130,7 @@ def _err(problem: Problem) -> dict[int, FieldValue]:
         2: location,
         3: (number, words, "HL70357"),
         4: problem.severity,
+        5: (problem.application_code, "", "L") if problem.application_code else "",
         8: problem.words,
     }
 

@@ -301,6 +301,8 @@ def parse(data: bytes, *, default_charset: str = "") -> Message:
     data = data.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n \t")
     if not data.startswith(b"MSH"):
         raise MessageError("the message does not begin with an MSH segment")
+    if b"\x00" in data:
+        raise MessageError("the message holds a NUL byte")
     decoded = charsets.decode(data, default=default_charset)
     separators = Separators.of(decoded.text)
     lines: list[str] = []
@@ -314,6 +316,16 @@ def parse(data: bytes, *, default_charset: str = "") -> Message:
     if sum(1 for segment in segments if segment.name == "MSH") > 1:
         raise MessageError("there is more than one MSH segment: one message a frame")
     return Message(segments, separators, decoded.charset, decoded.codec)
+
+
+def header_of(data: bytes) -> Message | None:
+    """Read what can be read of a message's header, to answer a message that cannot be parsed."""
+    first = _LINE_BREAK.split(data.lstrip(b"\r\n \t").decode("ascii", "replace"), maxsplit=1)[0]
+    try:
+        separators = Separators.of(first)
+    except MessageError:
+        return None
+    return Message((_segment(first.replace("\0", ""), separators, "ascii"),), separators)
 
 
 def _begins_segment(line: str, separators: Separators) -> bool:
