@@ -1,6 +1,7 @@
 """Every HL7 v2 message of the shared samples gets an acknowledgement, and the one it deserves."""
 
 import hl7 as foreign_hl7
+
 from apps.hl7 import listener
 from apps.hl7.models import Hl7Message
 
