@@ -9,6 +9,10 @@ REPORT = Machine(
     initial=("registered",),
     table={
         ("autosave", "registered"): "registered",
+        ("autosave", "preliminary"): "preliminary",
+        ("autosave", "final"): "final",
+        ("autosave", "appended"): "appended",
+        ("autosave", "corrected"): "corrected",
         ("preliminary", "registered"): "preliminary",
         ("preliminary", "preliminary"): "preliminary",
         ("sign", "registered"): "final",

@@ -24,6 +24,14 @@ class ReportTemplate(models.Model):
         return self.name
 
 
+class DraftKind(models.TextChoices):
+    """What the text being written will become."""
+
+    REPORT = "report"
+    ADDENDUM = "addendum"
+    CORRECTION = "correction"
+
+
 class Report(ProtectedModel):
     """A report of one or more requested procedures. What was released stands in its versions."""
 
@@ -33,6 +41,13 @@ class Report(ProtectedModel):
     status = models.CharField(max_length=16, choices=REPORT.choices(), default="registered")
     draft_sections = models.JSONField(
         default=list, help_text="[{key, title, text}], as being written"
+    )
+    draft_kind = models.CharField(
+        max_length=16,
+        choices=DraftKind.choices,
+        default=DraftKind.REPORT,
+        blank=True,
+        help_text="what is being written; empty where all was released",
     )
     draft_revision = models.PositiveIntegerField(default=0)
     draft_saved_at = models.DateTimeField(null=True)
@@ -76,3 +91,52 @@ class ReportVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.report_id} v{self.number} {self.status}"
+
+
+class KeptText(models.Model):
+    """A draft that could not be saved over another one: kept whole until its writer decides."""
+
+    report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="kept_texts")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    base_revision = models.PositiveIntegerField()
+    sections = models.JSONField()
+    kept_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["report", "author", "base_revision"],
+                condition=models.Q(settled_at=None),
+                name="kept_text_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"report {self.report_id}, text of {self.kept_at:%F %T}"
+
+
+class ReportMacro(models.Model):
+    """A text behind a shortcut (`.nl`), of one reader or of all."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="report_macros",
+        help_text="empty: everybody's",
+    )
+    shortcut = models.CharField(max_length=16, help_text="without its dot")
+    title = models.CharField(max_length=64)
+    text = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "shortcut"], nulls_distinct=False, name="report_macro_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f".{self.shortcut}"

@@ -74,6 +74,13 @@ class ReadingItem(ProtectedModel):
     claimed_at = models.DateTimeField(null=True)
     claim_seen_at = models.DateTimeField(null=True, help_text="heartbeat of the open study")
     assigned_to = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="whose it is: handed to, or the author of the draft",
+    )
+    handed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
     )
 
@@ -95,10 +102,38 @@ class ReadingItem(ProtectedModel):
                 condition=~models.Q(state="done"),
                 name="reading_open",
             ),
+            models.Index(
+                fields=["site", "priority_rank", "due_at", "id"],
+                condition=~models.Q(state="done"),
+                name="reading_open_by_site",
+            ),
+            models.Index(
+                fields=["modality", "body_part", "priority_rank", "due_at", "id"],
+                condition=~models.Q(state="done"),
+                name="reading_open_by_modality",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.description
+
+
+class ReadingFilter(models.Model):
+    """A reader's own list: a name for a set of filters, shown as a tab."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="reading_filters"
+    )
+    name = models.CharField(max_length=40)
+    filters = models.JSONField(help_text="as `apps.worklists.reading.domain.ReadingFilters`")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "name"], name="reading_filter_once")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class WorklistAttention(AttentionItem):
