@@ -1,0 +1,5 @@
+"""Loads the handlers of every use case of this app."""
+
+from apps.worklists.reading import subscribers as reading
+
+__all__ = ["reading"]
