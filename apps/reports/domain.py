@@ -150,7 +150,9 @@ def open_fields(sections: Sequence[Section]) -> list[str]:
 
 def has_words(sections: Sequence[Section]) -> bool:
     """Tell whether the report says anything: findings or impression, or what stands for them."""
-    told = [s["text"] for s in sections if s["key"] not in {"indication", "technique", "comparison"}]
+    told = [
+        s["text"] for s in sections if s["key"] not in {"indication", "technique", "comparison"}
+    ]
     return any(text.strip() for text in told)
 
 

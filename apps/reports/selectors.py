@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Max, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 
 from apps.accounts.domain import Permission
 from apps.accounts.models import User
@@ -137,9 +137,8 @@ def exam_report_states(exams: Collection[int]) -> dict[int, str]:
     For those who may see the exam: that a report is under way is part of the exam's progress.
     """
     links = Report.requested_procedures.through.objects.filter(requestedprocedure__in=exams)
-    newest = links.values("requestedprocedure").annotate(newest=Max("report")).values_list("newest")
-    rows = Report.objects.filter(pk__in=newest)
-    return dict(rows.values_list("requested_procedures", "status"))
+    rows = links.order_by("report").values_list("requestedprocedure", "report__status")
+    return dict(rows)  # the newest comes last, and stays
 
 
 def prior_reports(actor: Actor, report: Report, limit: int = 12) -> list[Report]:

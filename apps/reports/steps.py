@@ -126,7 +126,7 @@ def release(
         key=f"report:{report.pk}",
         version=version.number,
         digest=version.digest,
-        **({"reason": reason} if reason else {}),
+        reason=reason,
     )
     publish(
         name=EVENT_OF_RELEASE[after],

@@ -2,15 +2,15 @@
 
 from apps.core.events import Event, subscribe
 from apps.core.steps import lock
+from apps.orders.models import RequestedProcedure
 from apps.reports.models import Report
-from apps.studies.models import StudyMatch
 
 
 @subscribe("studies.study.matched")
 def follow_match(event: Event) -> None:
     """Give a report begun without an order the exam that its study was matched to since."""
     study = event.payload["study_id"]
-    exams = StudyMatch.objects.filter(study=study).values_list("requested_procedure", flat=True)
+    exams = RequestedProcedure.objects.filter(matches__study=study)
     for report in Report.objects.filter(studies=study, requested_procedures=None).order_by("pk"):
         if lock(report).status != "cancelled":
             report.requested_procedures.add(*exams)

@@ -128,9 +128,7 @@ class ReadingFilter(models.Model):
     filters = models.JSONField(help_text="as `apps.worklists.reading.domain.ReadingFilters`")
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["user", "name"], name="reading_filter_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["user", "name"], name="reading_filter_once")]
 
     def __str__(self) -> str:
         return self.name

@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import transaction
 
@@ -199,9 +200,7 @@ def report_revise(
         report.draft_sections = [Section(key=ADDENDUM, title="Addendum", text="")]
     report.draft_kind, report.draft_saved_at = kind, at
     report.draft_revision += 1
-    report.save(
-        update_fields=["draft_sections", "draft_kind", "draft_saved_at", "draft_revision"]
-    )
+    report.save(update_fields=["draft_sections", "draft_kind", "draft_saved_at", "draft_revision"])
     _record(actor, audit_events.REVISED, report, door, kind=str(kind))
     return report
 
@@ -286,10 +285,7 @@ def _first_text(
     }
     standing = {"indication": values["reason"], "comparison": values["comparison"]}
     return clean_sections(
-        [
-            {**s, "text": fill(s["text"], values) or standing.get(s["key"], "")}
-            for s in sections
-        ]
+        [{**s, "text": fill(s["text"], values) or standing.get(s["key"], "")} for s in sections]
     )
 
 
@@ -344,7 +340,7 @@ def _standing(report: Report) -> Autosave:
     )
 
 
-def _record(actor: Actor, event: str, report: Report, door: str, **details: object) -> None:
+def _record(actor: Actor, event: str, report: Report, door: str, **details: Any) -> None:
     record(
         actor=actor,
         event=event,

@@ -3,7 +3,18 @@
 import datetime
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import (
+    Count,
+    Exists,
+    F,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Coalesce
 
 from apps.accounts import policy
@@ -143,14 +154,14 @@ def readers_for(actor: Actor, item: ReadingItem) -> QuerySet[User]:
 def studies_of(item: ReadingItem) -> QuerySet[Study]:
     """Return the item's studies, in the order in which they came."""
     if item.requested_procedure_id is None:
-        return Study.objects.filter(pk=item.study_id)
+        return Study.objects.filter(pk=item.study_id or 0)
     matched = StudyMatch.objects.filter(requested_procedure=item.requested_procedure_id)
     return Study.objects.filter(pk__in=matched.values("study")).order_by("first_received_at", "pk")
 
 
 def priors_of(actor: Actor, item: ReadingItem) -> QuerySet[Study]:
     """Return the other studies of the same person that the actor may see, newest first."""
-    root = item.patient.survivor_id or item.patient_id
+    root = item.patient.survivor_id or item.patient_id or 0
     people = Patient.objects.filter(Q(pk=root) | Q(survivor=root))
     return (
         Study.objects.filter(_studies_visible(actor), patient__in=people)
@@ -227,7 +238,9 @@ def _with_evidence(actor: Actor, rows: QuerySet[ReadingItem]) -> QuerySet[Readin
         "handed_by",
     ).annotate(
         root=Coalesce("patient__survivor_id", "patient_id"),
-        images=Coalesce(_images_by_match(), F("study__number_of_instances"), 0),
+        images=Coalesce(
+            _images_by_match(), F("study__number_of_instances"), 0, output_field=IntegerField()
+        ),
         completeness=_worst_completeness(),
         priors=_number_of_priors(actor),
     )

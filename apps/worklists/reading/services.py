@@ -14,7 +14,7 @@ from apps.worklists import audit_events
 from apps.worklists.models import ReadingFilter, ReadingItem
 from apps.worklists.reading import policies, steps
 from apps.worklists.reading.domain import ReadingFilters
-from apps.worklists.reading.selectors import candidates_for, readers_for
+from apps.worklists.reading.selectors import candidates_for, claim_holds, readers_for
 
 
 class NothingToReadError(DomainError):
@@ -56,9 +56,9 @@ def reading_heartbeat(*, actor: Actor, item_id: int, at: datetime.datetime) -> b
     group = _locked(actor, item_id, Permission.READING_CLAIM)
     if group[0].claimed_by_id != actor.user_id:
         return False
-    ReadingItem.objects.filter(
-        pk__in=[item.pk for item in group], claimed_by=actor.user_id
-    ).update(claim_seen_at=at)
+    ReadingItem.objects.filter(pk__in=[item.pk for item in group], claimed_by=actor.user_id).update(
+        claim_seen_at=at
+    )
     return True
 
 
@@ -156,6 +156,8 @@ def reading_next(
     for key in candidates_for(actor, filters or ReadingFilters(), at):
         try:
             group = _locked(actor, key, Permission.READING_CLAIM)
+            if claim_holds(group[0], at):
+                continue  # the actor's other page was faster
             steps.group_claim(actor=actor, group=group, at=at, door=door)
         except (steps.ClaimedByOtherError, steps.AlreadyReadError, NotFoundError):
             continue  # somebody was faster; nothing was written

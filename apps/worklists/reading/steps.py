@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Collection
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Q
@@ -127,7 +128,7 @@ def group_release(
     group: Collection[ReadingItem],
     door: str,
     event: str = audit_events.READING_RELEASED,
-    **details: object,
+    **details: Any,
 ) -> None:
     """Take the claims off locked items, and audit each that had one."""
     for item in group:
@@ -253,7 +254,7 @@ def _drop_unmatched(study: Study, keep: list[RequestedProcedure]) -> None:
             item.save(update_fields=["study"])
 
 
-def _record(actor: Actor, event: str, item: ReadingItem, door: str, **details: object) -> None:
+def _record(actor: Actor, event: str, item: ReadingItem, door: str, **details: Any) -> None:
     record(
         actor=actor,
         event=event,
