@@ -24,11 +24,12 @@ from apps.orders.domain import (
 )
 from apps.orders.models import Order
 from apps.orders.selectors import order_by_accession, order_by_placer, procedure_for_code
-from apps.orders.steps import order_cancel, order_change, order_move, order_place
+from apps.orders.steps import order_change, order_move, order_place
 from apps.patients.domain import Demographics, QualifiedId
 from apps.patients.models import Patient
 from apps.patients.selectors import current
 from apps.patients.steps import patient_register
+from apps.scheduling.steps import order_cancel_booked, order_lock
 
 DOOR = "hl7"
 PRIORITY = {
@@ -199,10 +200,10 @@ def _referral(said: OrderSaid, visit: VisitSaid) -> Referral:
 def _cancel(work: Work, patient: Patient, _: VisitSaid, group: list[OrderSaid]) -> None:
     order = _order(work, patient, group[0])
     reason = group[0].cancel_reason or "Cancelled by the sender"
-    before, after = order_cancel(
-        actor=work.actor, order=order, reason=reason, at=work.at, door=DOOR
-    )
-    _note(work, order, before, after, group[0])
+    locked = order_lock(order.pk)
+    before = locked.status
+    order_cancel_booked(actor=work.actor, order=locked, reason=reason, at=work.at, door=DOOR)
+    _note(work, locked, before, "CA", group[0])
 
 
 def _discontinue(work: Work, patient: Patient, visit: VisitSaid, group: list[OrderSaid]) -> None:

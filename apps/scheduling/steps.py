@@ -15,9 +15,10 @@ from apps.core.actors import Actor
 from apps.core.steps import lock, publish, require_transaction, transition
 from apps.orders.domain import ORDER
 from apps.orders.models import Order, RequestedProcedure
-from apps.orders.steps import order_move
+from apps.orders.steps import order_cancel, order_move
 from apps.scheduling import audit_events, wall_time
 from apps.scheduling.domain import APPOINTMENT, AWAITED, LIVE, SCHEDULED_STEP
+from apps.scheduling.errors import StepBegunError
 from apps.scheduling.models import Appointment, Room, ScheduledStep
 from apps.scheduling.selectors import zone_of
 
@@ -221,6 +222,36 @@ def steps_cancel(*, order: Order, reason: str) -> list[ScheduledStep]:
             appointment.version += 1
             appointment.save(update_fields=["cancel_reason", "version"])
     return steps
+
+
+def order_cancel_booked(
+    *, actor: Actor, order: Order, reason: str, at: datetime.datetime, door: str
+) -> None:
+    """Cancel a locked order with its appointments and steps. Cancelling twice changes nothing.
+
+    Raises:
+        StepBegunError: an exam of it has begun: it can be discontinued only.
+        TransitionNotAllowedError: the order is over.
+    """
+    if order.status == "CA":
+        return
+    begun = ScheduledStep.objects.filter(
+        requested_procedure__order=order, status__in=("STARTED", "COMPLETED", "DEPARTED")
+    )
+    if begun.exists():
+        raise StepBegunError(order=order.pk)
+    why = reason.strip()[:300]
+    order_cancel(actor=actor, order=order, reason=why, at=at, door=door)
+    for step in steps_cancel(order=order, reason=why):
+        step_tell(
+            actor=actor,
+            event=audit_events.CANCELLED,
+            step=step,
+            order=order,
+            source=ORDERED,
+            door=door,
+            reason=why,
+        )
 
 
 def changed(order: Order) -> None:

@@ -11,6 +11,8 @@ from apps.hl7.models import Hl7Attention
 from apps.orders.models import Order, OrderAttention, ProcedureMapping
 from apps.orders.selectors import orders_visible_to
 from apps.orders.steps import order_move
+from apps.scheduling.models import OpeningHours, Room
+from apps.scheduling.services.booking import appointment_book
 from tests.hl7.conftest import PID, answered, header, message, send
 from tests.orders.conftest import AT
 
@@ -174,6 +176,35 @@ def test_cancel_change_discontinue(hospital):
 def under_way(order):
     with transaction.atomic():
         order_move(actor=system_actor("test"), order=order, event="start", at=AT, door="task")
+
+
+def booked(hospital, exam):
+    room = Room.objects.create(
+        site=hospital.main, code="CT1", name="CT 1", modality="CT", scheduled_station_ae_title="CT1"
+    )
+    OpeningHours.objects.bulk_create(
+        OpeningHours(room=room, weekday=day, opens="00:00", closes="23:55") for day in range(7)
+    )
+    return appointment_book(
+        actor=hospital.scheduler,
+        requested_procedure_id=exam.pk,
+        room_id=room.pk,
+        start_at=AT + datetime.timedelta(hours=1),
+        at=AT,
+    )
+
+
+def test_cancelling_a_booked_order_frees_its_slot(hospital):
+    send(orm())
+    order = Order.objects.get()
+    appointment = booked(hospital, order.requested_procedures.get())
+    order.refresh_from_db()
+    assert order.status == "SC"
+    assert answered(send(orm("CA", "C2"))) == ("AA", [])
+    order.refresh_from_db()
+    appointment.refresh_from_db()
+    assert (order.status, appointment.status) == ("CA", "cancelled")
+    assert appointment.scheduled_steps.get().status == "CANCELED"
 
 
 def test_an_exam_under_way_is_discontinued_and_not_cancelled(hospital):

@@ -10,7 +10,6 @@ from apps.core.errors import InvalidInputError
 from apps.core.steps import transition
 from apps.orders.models import Order
 from apps.orders.selectors import order_access
-from apps.orders.steps import order_cancel
 from apps.scheduling import audit_events
 from apps.scheduling.domain import APPOINTMENT, LIVE, SCHEDULED_STEP
 from apps.scheduling.errors import AlreadyBookedError, NothingToUndoError, StepBegunError
@@ -18,7 +17,7 @@ from apps.scheduling.models import Appointment, ScheduledStep
 from apps.scheduling.policies import held_of
 from apps.scheduling.services.booking import order_release
 from apps.scheduling.services.holding import Held, hold, slot_take, span_of, tell
-from apps.scheduling.steps import ORDERED, order_follow, order_lock, step_tell, steps_cancel
+from apps.scheduling.steps import order_cancel_booked, order_follow, order_lock
 
 WRITE = Permission.SCHEDULE_WRITE
 
@@ -110,23 +109,5 @@ def order_cancel_with_slot(
         TransitionNotAllowedError: the order is over.
     """
     order = order_lock(order_access(actor, order_id, held_of(actor, Permission.ORDER_WRITE)).pk)
-    if order.status == "CA":
-        return order
-    begun = ScheduledStep.objects.filter(
-        requested_procedure__order=order, status__in=("STARTED", "COMPLETED", "DEPARTED")
-    )
-    if begun.exists():
-        raise StepBegunError(order=order_id)
-    why = reason.strip()[:300]
-    order_cancel(actor=actor, order=order, reason=why, at=at, door=door)
-    for step in steps_cancel(order=order, reason=why):
-        step_tell(
-            actor=actor,
-            event=audit_events.CANCELLED,
-            step=step,
-            order=order,
-            source=ORDERED,
-            door=door,
-            reason=why,
-        )
+    order_cancel_booked(actor=actor, order=order, reason=reason, at=at, door=door)
     return order
