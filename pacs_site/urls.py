@@ -1,6 +1,7 @@
 """Every address of the product; each app brings its own."""
 
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
 
 from pacs_site import health, live, metrics
 
@@ -10,4 +11,5 @@ urlpatterns = [
     path("live/", live.admit),
     path("", include("apps.workspace.urls")),
     path("accounts/", include("allauth.urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -42,11 +42,10 @@ def person_name(value: object) -> Name:
         return Name("", "")
     if isinstance(value, Name):
         return value
-    family = getattr(value, "family_name", None)
-    if family is not None:
-        given = [getattr(value, "given_name", ""), getattr(value, "middle_name", "")]
-        return Name(capitals(str(family).strip()), " ".join(str(g).strip() for g in given if g))
-    text = str(getattr(value, "patient_name", value)).split("=", 1)[0]
+    for family, given in (("family_name", "given_name"), ("last_name", "first_name")):
+        if hasattr(value, family):
+            return Name(capitals(getattr(value, family).strip()), getattr(value, given).strip())
+    text = str(value).split("=", 1)[0]
     parts = [NAME_SEPARATORS.sub(" ", p).strip() for p in text.split("^")]
     return Name(capitals(parts[0]), " ".join(p for p in parts[1:3] if p))
 

@@ -1,5 +1,6 @@
 """Reading patients. What the actor may not see does not exist."""
 
+import datetime
 from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
@@ -70,22 +71,25 @@ def primary_identifier(patient: Patient) -> PatientIdentifier | None:
     return rows[0] if rows else None
 
 
-def patient_search(actor: Actor, text: str) -> list[Patient]:
+def patient_search(actor: Actor, text: str, *, born: datetime.date | None = None) -> list[Patient]:
     """Return up to 20 patients whose name begins with, or whose number is, what was typed.
 
-    'falk ines' and 'Falk, Ines' find 'Falk^Ines'; accents and case do not count. Survivors stand
-    for those merged into them.
+    'falk ines' and 'Falk, Ines' find 'Falk^Ines'; accents and case do not count. A birth date
+    narrows them, or is enough alone. Survivors stand for those merged into them.
     """
     words = fold(text.replace(",", " ").replace("^", " ")).split()
-    if not words:
+    wanted = Q(birth_date=born) if born else Q()
+    if words:
+        name = Q(name_search__startswith=words[0])
+        for word in words[1:]:
+            name &= Q(name_search__contains=f"^{word}") | Q(name_search__contains=f" {word}")
+        numbers = PatientIdentifier.objects.filter(value=text.strip()).values("patient")
+        wanted &= name | Q(pk__in=numbers)
+    elif born is None:
         return []
-    name = Q(name_search__startswith=words[0])
-    for word in words[1:]:
-        name &= Q(name_search__contains=f"^{word}") | Q(name_search__contains=f" {word}")
-    numbers = PatientIdentifier.objects.filter(value=text.strip()).values("patient")
     found = (
         patients_visible_to(actor)
-        .filter(name | Q(pk__in=numbers))
+        .filter(wanted)
         .select_related("survivor")
         .prefetch_related("identifiers")
         .order_by("name_search", "pk")[: SEARCH_LIMIT * 2]

@@ -130,6 +130,7 @@ function connect(): void {
     lost = true
     light('off')
   })
+  source.addEventListener('resync', () => refreshTopics())
   for (const topic of topics) source.addEventListener(topic, () => refreshTopics([topic]))
   addEventListener('pagehide', () => source.close())
 }

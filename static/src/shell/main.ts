@@ -3,6 +3,7 @@ import '@fontsource-variable/inter/index.css'
 import '@fontsource/ibm-plex-mono/400.css'
 import './htmx'
 import 'htmx.org/dist/ext/hx-sse.js'
+import { startForms } from './forms'
 import { startKeys } from './keys'
 import { startLive } from './live'
 import { startPalette } from './palette'
@@ -14,6 +15,7 @@ import { startToasts } from './toasts'
 
 startPalette()
 startRows()
+startForms()
 startKeys()
 startToasts()
 startLive()

@@ -16,20 +16,9 @@ function changeTheme(): void {
   void keep({ theme })
 }
 
-/** Writes a value into a field: the demonstration accounts of the sign-in page. */
-function fill(button: HTMLElement): void {
-  const field = $<HTMLInputElement>(button.dataset.into ?? '')
-  if (!field) return
-  field.value = button.dataset.value ?? ''
-  const next = $<HTMLInputElement>(button.dataset.then ?? '')
-  ;(next ?? field).focus()
-}
-
 export function startPreferences(): void {
   document.addEventListener('click', (event) => {
-    const pressed = origin(event)?.closest<HTMLElement>('[data-do]')
-    if (pressed?.dataset.do === 'theme') changeTheme()
-    if (pressed?.dataset.do === 'fill') fill(pressed)
+    if (origin(event)?.closest('[data-do="theme"]')) changeTheme()
   })
   const single = $<HTMLInputElement>('[data-single-keys]')
   single?.addEventListener('change', () => {

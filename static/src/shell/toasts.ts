@@ -1,6 +1,6 @@
 // What was done, said once, with its undo. Ten seconds, longer while it is pointed at or focused.
 //
-// From the server: `apps.workspace.toasts.toast(response, "CT head linked", undo_url=...)`, or Django's
+// From the server: `apps.core.toasts.toast(response, "CT head linked", undo_url=...)`, or Django's
 // messages on the next page. From a module: `toast({text, tone, undo})`.
 import { $, $$, iconHref, origin, post } from './dom'
 import { register } from './keys'

@@ -1,0 +1,7 @@
+"""Audited events of the workspace's own pages."""
+
+from apps.audit.models import Action
+from apps.audit.registry import register
+
+AUDIT_SEARCHED = register("workspace.audit.searched", Action.EXECUTE, "Searched the audit trail")
+PALETTE_SEARCHED = register("workspace.palette.searched", Action.EXECUTE, "Looked for something")
