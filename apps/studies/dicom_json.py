@@ -1,0 +1,113 @@
+"""DICOM JSON of a data set (PS3.18 Annex F).
+
+Written here because it is on the viewer's path and its corners matter (trap 19): an empty element
+has no `Value`; null stands only inside multi-valued ones; PN is an object of groups; binary
+values become a URI, or base64 in little endian where they are short.
+"""
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydicom import DataElement, Dataset
+from pydicom.multival import MultiValue
+from pydicom.valuerep import PersonName
+
+INLINE_BYTES = 1024
+BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
+FLOATS = frozenset({"DS", "FD", "FL"})
+INTEGERS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
+NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
+
+JsonElement = dict[str, Any]
+BulkUri = Callable[[tuple[int | str, ...]], str]
+
+
+def dataset_json(
+    ds: Dataset, bulk_uri: BulkUri, *, path: tuple[int | str, ...] = ()
+) -> dict[str, JsonElement]:
+    """Return a data set as a JSON object, group 2 and group lengths left out.
+
+    Args:
+        ds: little endian, as pydicom read it.
+        bulk_uri: gives the address of a long binary value from its path: tags and item numbers.
+        path: where in the object this data set lies.
+    """
+    result = {}
+    for element in ds:
+        tag = int(element.tag)
+        if tag >> 16 in (0x0000, 0x0002) or tag & 0xFFFF == 0:
+            continue
+        result[f"{tag:08X}"] = _element(element, bulk_uri, (*path, tag))
+    return result
+
+
+def text_element(vr: str, value: object) -> JsonElement:
+    """Return an element from the index's text or number, lists by backslash or as lists."""
+    if value in (None, "", []):
+        return {"vr": vr}
+    values = value if isinstance(value, (list, tuple)) else str(value).split("\\")
+    if vr == "PN":
+        return {"vr": vr, "Value": [_name(one) or None for one in values]}
+    if vr in INTEGERS:
+        return {"vr": vr, "Value": [_integer(str(one)) for one in values]}
+    return {"vr": vr, "Value": [one or None for one in values]}
+
+
+def _element(element: DataElement, bulk_uri: BulkUri, path: tuple[int | str, ...]) -> JsonElement:
+    vr = str(element.VR)
+    value = element.value
+    if vr == "SQ":
+        items = [dataset_json(item, bulk_uri, path=(*path, n)) for n, item in enumerate(value)]
+        return {"vr": vr, "Value": items} if items else {"vr": vr}
+    if vr in BINARY or isinstance(value, bytes):
+        return _binary(vr, value, bulk_uri, path)
+    values = value if isinstance(value, (MultiValue, list, tuple)) else [value]
+    if not values or (len(values) == 1 and values[0] in (None, "")):
+        return {"vr": vr}
+    return {"vr": vr, "Value": [_plain(vr, one) for one in values]}
+
+
+def _binary(vr: str, value: object, bulk_uri: BulkUri, path: tuple[int | str, ...]) -> JsonElement:
+    if not isinstance(value, bytes) or not value:
+        return {"vr": vr}
+    if len(value) > INLINE_BYTES:
+        return {"vr": vr, "BulkDataURI": bulk_uri(path)}
+    return {"vr": vr, "InlineBinary": base64.b64encode(value).decode()}
+
+
+def _plain(vr: str, value: Any) -> object:
+    if value in (None, ""):
+        return None
+    if vr == "PN":
+        return _name(value)
+    if vr == "AT":
+        return f"{int(value):08X}"
+    if vr in INTEGERS:
+        return _integer(str(value))
+    if vr in FLOATS:
+        return _float(value)
+    return str(value)
+
+
+def _name(value: PersonName | str) -> dict[str, str] | None:
+    groups: Sequence[str] = str(value).split("=")
+    named = {key: group for key, group in zip(NAME_GROUPS, groups, strict=False) if group}
+    return named or None
+
+
+def _integer(text: str) -> int | str:
+    try:
+        return int(text)
+    except ValueError:
+        return text
+
+
+def _float(value: Any) -> float | str:
+    try:
+        number = float(value)
+    except ValueError:
+        return str(value)
+    if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
+        return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(number)]
+    return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
