@@ -14,7 +14,8 @@ up:
 	$(BOOTSTRAP) python -m pacs_site.up up
 
 down:
-	$(BOOTSTRAP) python -m pacs_site.up down
+	@test -x .venv/bin/python || { echo "Nothing was ever started here."; exit 0; }; \
+	exec .venv/bin/python -m pacs_site.up down
 
 check:
 	$(BOOTSTRAP) --dev python tools/check.py

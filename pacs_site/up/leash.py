@@ -2,8 +2,8 @@
 
     python -m pacs_site.up.leash SIGNAL ACCOUNT PROGRAM ARGUMENTS...
 
-SIGNAL (TERM, INT) is what the kernel sends when the parent dies; ACCOUNT is `-`, or the account to become.
-Nothing of this remains: the process becomes PROGRAM.
+SIGNAL (TERM, INT) is what the kernel sends when the parent dies; ACCOUNT is `-`, or the account
+to become. Nothing of this remains: the process becomes PROGRAM.
 """
 
 import os
