@@ -43,6 +43,7 @@ ORDER = Machine(
         ("start", "SC"): "IP",
         ("start", "VT"): "IP",
         ("start", "IP"): "IP",
+        ("undo-start", "IP"): "SC",
         ("complete", "IP"): "CM",
         ("complete", "SC"): "CM",
         ("complete", "RE"): "CM",

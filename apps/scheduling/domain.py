@@ -51,6 +51,7 @@ SCHEDULED_STEP = Machine(
         ("start", "READY"): "STARTED",
         ("start", "STARTED"): "STARTED",
         ("start", "DISCONTINUED"): "STARTED",
+        ("undo-start", "STARTED"): "READY",
         ("depart", "STARTED"): "DEPARTED",
         ("depart", "COMPLETED"): "DEPARTED",
         ("cancel", "SCHEDULED"): "CANCELED",

@@ -96,6 +96,7 @@ class ScheduledStep(models.Model):
     )
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
+    discontinuation_reason = models.CharField(max_length=100, blank=True)
     scheduled_procedure_step_id = models.CharField(max_length=16, unique=True)
     modality = models.CharField(max_length=16)
     scheduled_station_ae_title = models.CharField(max_length=16)

@@ -159,6 +159,7 @@ def scheduled_step_end(
     source: str,
     at: datetime.datetime,
     door: str,
+    reason: str = "",
 ) -> bool:
     """The exam has ended: move step and appointment, and the order once nothing is left to do.
 
@@ -178,7 +179,8 @@ def scheduled_step_end(
     step.status_source = source
     step.started_at = step.started_at or at
     step.ended_at = at
-    step.save(update_fields=["status_source", "started_at", "ended_at"])
+    step.discontinuation_reason = "" if completed else reason[:100]
+    step.save(update_fields=["status_source", "started_at", "ended_at", "discontinuation_reason"])
     _appointment_follow(step, "fulfil")
     order_settle(actor=actor, order=order, at=at, door=door)
     told = audit_events.STEP_COMPLETED if completed else audit_events.STEP_DISCONTINUED

@@ -24,4 +24,17 @@ READING_FILTER_SAVED = register(
 )
 READING_FILTER_DELETED = register(
     "worklists.reading.filter-deleted", Action.DELETE, "Deleted a saved reading list"
+WORKLIST_QUERIED = register(
+    "worklists.modality.queried", Action.READ, "A scanner asked for its worklist"
+)
+PERFORMED_CREATED = register(
+    "worklists.performed-step.created", Action.CREATE, "A scanner step began"
+)
+PERFORMED_CHANGED = register(
+    "worklists.performed-step.changed", Action.UPDATE, "A scanner step changed"
+)
+PERFORMED_ENDED = register("worklists.performed-step.ended", Action.UPDATE, "A scanner step ended")
+ROOM_VIEWED = register("worklists.room.viewed", Action.READ, "Looked at a room's exams")
+EXAM_UNDONE = register(
+    "worklists.exam.undone", Action.UPDATE, "Took the start or end of an exam back"
 )

@@ -164,3 +164,5 @@ ISOCENTER_VERSION = "0.1.0"
 ISOCENTER_DEMO = env.bool("ISOCENTER_DEMO", False)
 ISOCENTER_OPEN_AE = env.bool("ISOCENTER_OPEN_AE", False)
 ISOCENTER_OPEN_HL7 = env.bool("ISOCENTER_OPEN_HL7", False)
+# Whether scanners still see steps that have begun, for those that ask again during the exam.
+ISOCENTER_WORKLIST_STARTED = env.bool("ISOCENTER_WORKLIST_STARTED", False)
