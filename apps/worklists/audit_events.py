@@ -24,6 +24,7 @@ READING_FILTER_SAVED = register(
 )
 READING_FILTER_DELETED = register(
     "worklists.reading.filter-deleted", Action.DELETE, "Deleted a saved reading list"
+)
 WORKLIST_QUERIED = register(
     "worklists.modality.queried", Action.READ, "A scanner asked for its worklist"
 )
