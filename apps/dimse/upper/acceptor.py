@@ -23,6 +23,7 @@ from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.commands import Command, CommandError
 from apps.dimse.upper.negotiation import Agreement, Context
 from apps.dimse.upper.wire import (
+    BrokenSourceError,
     ControlPduError,
     PeerGoneError,
     PeerSilentError,
@@ -165,6 +166,8 @@ class Association:
             self._abort(pdu.ABORT_INVALID_PARAMETER, f"aborted: {error}")
         except PeerGoneError as error:
             self._end_by_loss(error)
+        except BrokenSourceError as error:
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, f"aborted: {error}")
         except PeerSilentError:
             self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "timed out")
         except Exception:
@@ -316,9 +319,24 @@ class Association:
         )
         self.wire.send(self.wire.message(context.context_id, command, data_set))
 
+    def cancelled(self, request: Command) -> bool:
+        """Tell whether a C-CANCEL for the request has come; never waits.
+
+        Raises:
+            ProtocolError: another message came while the request is served (window 1/1).
+        """
+        if not self.wire.has_input():
+            return False
+        _, command = self.read_command()
+        if command.field != commands.C_CANCEL_RQ:
+            message = f"{command.name} while {request.name} is served"
+            raise ProtocolError(message, pdu.ABORT_UNEXPECTED_PDU)
+        return command.number(commands.MESSAGE_ID_RESPONDED_TO) == request.message_id
+
     def count(self, request: Command, status: int, times: int = 1) -> None:
         """Note in the record that a request was answered with a status."""
-        self.record.messages[f"{request.name} {status:04X}H"] += times
+        if times:
+            self.record.messages[f"{request.name} {status:04X}H"] += times
 
     def _refuse_operation(self, context: Context, command: Command) -> None:
         if command.field & commands.RESPONSE:

@@ -5,14 +5,14 @@ Source: PS3.8 9.2, PS3.7 9.1.1 (C-STORE), 9.1.5 (C-ECHO).
 
 import contextlib
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.commands import Command, encode_command
 from apps.dimse.upper.negotiation import Context
-from apps.dimse.upper.wire import ControlPduError, ProtocolError, Readable, Wire, WireError
+from apps.dimse.upper.wire import Chunk, ControlPduError, ProtocolError, Wire, WireError
 
 MAX_PDU_BYTES = 1024 * 1024
 MEDIUM_PRIORITY = 0x0000
@@ -135,15 +135,14 @@ class Requestor:
         context: Context,
         *,
         sop_instance_uid: str,
-        source: Readable,
-        length: int,
+        chunks: Iterable[Chunk],
         originator: tuple[str, int] | None = None,
     ) -> int:
-        """Send C-STORE, return the status. See `store_command` for the arguments."""
+        """Send C-STORE, return the status. See `send_stream` for errors of `chunks`."""
         command = store_command(
             context.abstract_syntax, sop_instance_uid, self.next_message_id(), originator
         )
-        self.wire.send_stream(context.context_id, command, source, length)
+        self.wire.send_stream(context.context_id, command, chunks)
         return self.read_response().status
 
     def read_response(self) -> Command:

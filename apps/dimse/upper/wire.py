@@ -11,8 +11,8 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from apps.dimse.upper import pdu
 
@@ -50,6 +50,10 @@ class ProtocolError(WireError):
         super().__init__(message)
 
 
+class BrokenSourceError(WireError):
+    """What was being sent could not be read to its end; only an abort is left."""
+
+
 class ControlPduError(WireError):
     """Instead of P-DATA came a release, an abort or something else."""
 
@@ -57,14 +61,6 @@ class ControlPduError(WireError):
         self.kind = kind
         self.payload = payload
         super().__init__(f"PDU {kind:#04x}")
-
-
-class Readable(Protocol):
-    """What `send_stream` reads from: a file, or the archive's own reader."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Fill the buffer from the start, return how many bytes, 0 at the end."""
-        ...
 
 
 class Fragment(NamedTuple):
@@ -77,6 +73,7 @@ class Fragment(NamedTuple):
 
 
 Write = Callable[[memoryview], object]
+Chunk = bytes | memoryview
 
 
 class Wire:
@@ -259,8 +256,8 @@ class Wire:
         self.bytes_out += len(data)
 
     def _fragments(
-        self, context_id: int, data: bytes | memoryview, control: int, *, last: bool
-    ) -> Iterator[bytes | memoryview]:
+        self, context_id: int, data: Chunk, control: int, *, last: bool
+    ) -> Iterator[Chunk]:
         """Yield header and value of each PDV, one PDV to a PDU."""
         size, view = self.max_fragment_bytes, memoryview(data)
         for offset in range(0, len(view) or 1, size):
@@ -277,39 +274,37 @@ class Wire:
             parts += self._fragments(context_id, data_set, 0, last=True)
         return b"".join(parts)
 
-    def send_stream(self, context_id: int, command: bytes, source: Readable, length: int) -> None:
-        """Send a message whose data set of `length` bytes is read from `source` as it goes.
+    def send_stream(self, context_id: int, command: bytes, chunks: Iterable[Chunk]) -> None:
+        """Send a message whose data set comes in chunks, each sent as it comes.
+
+        The first chunk is asked for before anything is sent: an error in it leaves the connection
+        as it was.
 
         Raises:
-            EOFError: the source ended early; the connection must be aborted.
+            BrokenSourceError: a later chunk could not be had.
         """
+        source = iter(chunks)
+        chunk: Chunk = next(source, b"")
         vectors = list(self._fragments(context_id, command, _COMMAND_BIT, last=True))
-        per_chunk = min(SEND_CHUNK_BYTES // self.max_fragment_bytes or 1, _MAX_VECTORS // 2 - 2)
-        chunk = memoryview(bytearray(min(per_chunk * self.max_fragment_bytes, max(length, 1))))
-        left = length
         while True:
-            piece = chunk[: min(left, len(chunk))]
-            filled = 0
-            while filled < len(piece):
-                count = source.readinto(piece[filled:])
-                if not count:
-                    message = f"{left - filled} bytes of the object are missing"
-                    raise EOFError(message)
-                filled += count
-            left -= len(piece)
-            vectors += self._fragments(context_id, piece, 0, last=not left)
+            try:
+                following = next(source, None)
+            except Exception as error:
+                message = "an object could not be read to its end"
+                raise BrokenSourceError(message) from error
+            vectors += self._fragments(context_id, chunk, 0, last=following is None)
             self._send_vectors(vectors)
-            if not left:
+            if following is None:
                 return
-            vectors = []
+            vectors, chunk = [], following
 
-    def _send_vectors(self, vectors: list[bytes | memoryview]) -> None:
+    def _send_vectors(self, vectors: list[Chunk]) -> None:
         try:
             while vectors:
-                sent = self.socket.sendmsg(vectors)
+                sent = self.socket.sendmsg(vectors[:_MAX_VECTORS])
                 self.bytes_out += sent
                 done = 0
-                while done < len(vectors) and sent >= len(vectors[done]):
+                while done < min(len(vectors), _MAX_VECTORS) and sent >= len(vectors[done]):
                     sent -= len(vectors[done])
                     done += 1
                 del vectors[:done]
