@@ -1,5 +1,6 @@
-"""Where the sub-operations of a retrieve go: back over the association (C-GET), or on a new one
-to another AE (C-MOVE).
+"""Where the sub-operations of a retrieve go.
+
+Back over the same association (C-GET), or over a new one to another AE (C-MOVE).
 
 Source: PS3.4 C.4.2.2 and C.4.3.2.
 """
@@ -50,12 +51,12 @@ class Retrievable(Protocol):
         ...
 
 
-class Sender(Protocol):
-    """Sends objects one by one."""
-
-    def send(self, one: Retrievable) -> int:
-        """Return the status the object was answered with, or a failure of our own."""
-        ...
+def _unreadable(one: Retrievable, error: Exception) -> int:
+    """Return the failure of an object of which nothing was sent: it fails alone."""
+    if isinstance(error, DomainError):
+        return status_of(error)
+    log.error("object not sent", sop_instance_uid=one.sop_instance_uid, exc_info=error)
+    return PROCESSING_FAILURE
 
 
 class BackOverAssociation:
@@ -84,8 +85,10 @@ class BackOverAssociation:
         try:
             chunks = one.data_set(context.transfer_syntax)
             association.wire.send_stream(context.context_id, command, chunks)
-        except DomainError as error:
-            return status_of(error)
+        except WireError:
+            raise
+        except Exception as error:
+            return _unreadable(one, error)
         return self._answer()
 
     def _answer(self) -> int:
@@ -137,13 +140,13 @@ class ToDestination:
                 chunks=one.data_set(context.transfer_syntax),
                 originator=self._originator,
             )
-        except DomainError as error:
-            return status_of(error)
         except (WireError, CommandError) as error:
             log.warning("sub-operation failed", peer=self._peer["called_ae"], error=str(error))
             requestor.abort()
             self._requestor = None
             return PROCESSING_FAILURE
+        except Exception as error:
+            return _unreadable(one, error)
 
     def _open(self) -> Requestor:
         if self._requestor is None:

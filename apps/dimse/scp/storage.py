@@ -17,7 +17,6 @@ from apps.dimse.committer import Committer
 from apps.dimse.sop_classes import Service, is_uid
 from apps.dimse.statuses import (
     CANNOT_UNDERSTAND,
-    DATA_SET_DOES_NOT_MATCH,
     INVALID_SOP_INSTANCE,
     NOT_AUTHORISED,
     OUT_OF_RESOURCES,

@@ -39,6 +39,7 @@ class Requestor:
         called_ae: str,
         calling_ae: str,
         contexts: Sequence[pdu.ProposedContext],
+        identity: pdu.UserIdentity | None = None,
         connect_s: float = 10.0,
         answer_s: float = 60.0,
     ) -> "Requestor":
@@ -50,6 +51,7 @@ class Requestor:
             called_ae: its AE title.
             calling_ae: ours.
             contexts: what to propose; we are the SCU of all of it.
+            identity: who is behind us, where the peer wants to know.
             connect_s: seconds to wait for the connection.
             answer_s: seconds to wait for any answer, and for room to send.
 
@@ -66,7 +68,14 @@ class Requestor:
         try:
             wire.receive_timeout(answer_s)
             wire.send_timeout(answer_s)
-            accepted = cls._associate(wire, called_ae, calling_ae, contexts, peer)
+            user = pdu.UserInformation(
+                max_pdu_bytes=MAX_PDU_BYTES,
+                implementation_class_uid=IMPLEMENTATION_CLASS_UID,
+                implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                identity=identity,
+            )
+            request = pdu.AssociateRequest(called_ae, calling_ae, tuple(contexts), user)
+            accepted = cls._associate(wire, request, peer)
         except (WireError, pdu.PduError) as error:
             wire.close()
             message = f"{peer}: {error}"
@@ -77,19 +86,7 @@ class Requestor:
         return cls(wire, accepted)
 
     @staticmethod
-    def _associate(
-        wire: Wire,
-        called_ae: str,
-        calling_ae: str,
-        contexts: Sequence[pdu.ProposedContext],
-        peer: str,
-    ) -> dict[int, Context]:
-        user = pdu.UserInformation(
-            max_pdu_bytes=MAX_PDU_BYTES,
-            implementation_class_uid=IMPLEMENTATION_CLASS_UID,
-            implementation_version_name=IMPLEMENTATION_VERSION_NAME,
-        )
-        request = pdu.AssociateRequest(called_ae, calling_ae, tuple(contexts), user)
+    def _associate(wire: Wire, request: pdu.AssociateRequest, peer: str) -> dict[int, Context]:
         wire.send(pdu.encode_request(request))
         kind, payload = wire.read_pdu()
         if kind == pdu.ASSOCIATE_RJ:
@@ -100,7 +97,7 @@ class Requestor:
             raise PeerUnreachableError(message)
         accept = pdu.decode_accept(payload)
         wire.peer_accepts(accept.user.max_pdu_bytes)
-        proposed = {context.context_id: context.abstract_syntax for context in contexts}
+        proposed = {context.context_id: context.abstract_syntax for context in request.contexts}
         return {
             result.context_id: Context(
                 result.context_id,
