@@ -61,7 +61,7 @@ class Committer(Generic[Item, Result]):
         job.done.acquire()
         if job.error is not None:
             raise job.error
-        return job.result  # type: ignore[return-value] - set where no error is
+        return job.result  # type: ignore[return-value]
 
     def _ensure_thread(self) -> None:
         """Start the thread at the first item: after the fork, and only where it is needed."""

@@ -36,6 +36,7 @@ class Installation:
     port: int = field(default_factory=free_port)
     environment: dict[str, str] = field(default_factory=dict)
     listener: subprocess.Popen[bytes] | None = None
+    is_plain: bool = False
 
     def manage(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -57,7 +58,12 @@ class Installation:
         }
         return outside | {"ISOCENTER_HOME": str(self.home)} | self.environment
 
-    def start(self, *arguments: str, wrapper: tuple[str, ...] = ()) -> None:
+    def start(self, *arguments: str, wrapper: tuple[str, ...] = (), open_ae: bool = True) -> None:
+        """Start the listener, ending one that runs."""
+        if self.listener is not None:
+            self.stop()
+        self.environment = {"ISOCENTER_OPEN_AE": "1" if open_ae else "0"}
+        self.is_plain = open_ae and not arguments and not wrapper
         with (self.home / "listener.log").open("ab") as log:
             self.listener = subprocess.Popen(
                 [

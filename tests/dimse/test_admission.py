@@ -20,9 +20,8 @@ pytestmark = [pytest.mark.peer, pytest.mark.timeout(120)]
 
 @pytest.fixture
 def closed(installed: Installation):
-    installed.environment = {"ISOCENTER_OPEN_AE": "0"}
     installed.manage("register_ae", "CT_1", "127.0.0.1", "10400", "--allow", "store")
-    installed.start()
+    installed.start(open_ae=False)
     yield installed
     installed.stop()
 
@@ -91,7 +90,6 @@ def test_a_process_that_dies_is_replaced(listener: Installation) -> None:
 
 
 def test_children_end_when_the_parent_is_killed(installed: Installation) -> None:
-    installed.environment = {"ISOCENTER_OPEN_AE": "1"}
     installed.start()
     children = installed.children()
     assert installed.listener is not None

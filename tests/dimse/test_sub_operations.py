@@ -119,7 +119,7 @@ def test_a_destination_that_takes_everything_gets_it_as_stored(
 
 
 def test_a_destination_of_uncompressed_only_gets_it_decompressed(tmp_path: Path) -> None:
-    wanted = objects()
+    wanted = objects()[:4]  # the plan's meta names another instance, which storescp minds
     with storescp(tmp_path, "+xi") as port:
         sender = destination(port, wanted)
         assert [sender.send(one) for one in wanted] == [0] * len(wanted)
