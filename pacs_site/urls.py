@@ -10,6 +10,7 @@ urlpatterns = [
     path("metrics", metrics.metrics),
     path("live/", live.admit),
     path("", include("apps.workspace.urls")),
+    path("viewer/", include("apps.viewer.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

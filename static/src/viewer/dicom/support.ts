@@ -1,6 +1,7 @@
 /** Which frames the browser decodes itself, and which the server must render (FRONTEND.md, Codecs). */
 
 import type { Frame } from './frame'
+import { jpegColour } from './jpeg'
 
 export const UNCOMPRESSED = new Set([
   '1.2.840.10008.1.2', '1.2.840.10008.1.2.1', '1.2.840.10008.1.2.2', '1.2.840.10008.1.2.1.99',
@@ -35,6 +36,8 @@ export function nativeProblem(frame: Frame, transferSyntax: string): string | un
   return undefined
 }
 
+const JPEG_2000 = /^1\.2\.840\.10008\.1\.2\.4\.(90|91|201|202|203)$/
+
 /** JPEG 2000 says itself whether samples are signed (SIZ, Ssiz bit 8); undefined when not a codestream. */
 export function codestreamSigned(bytes: Uint8Array): boolean | undefined {
   const limit = Math.min(bytes.length - 44, 512)
@@ -45,11 +48,17 @@ export function codestreamSigned(bytes: Uint8Array): boolean | undefined {
   return undefined
 }
 
-const JPEG_2000 = /^1\.2\.840\.10008\.1\.2\.4\.(90|91|201|202|203)$/
-
-/** A header that contradicts its codestream would wrap its values; the server normalises those. */
-export function contradictsCodestream(frame: Frame, transferSyntax: string, bytes: Uint8Array): boolean {
-  if (!JPEG_2000.test(transferSyntax) || frame.samples > 1) return false
-  const signed = codestreamSigned(bytes)
-  return signed !== undefined && signed !== frame.signed
+/** Why these bytes would be shown wrongly though their syntax is known; undefined when they would not. */
+export function contentProblem(frame: Frame, transferSyntax: string, bytes: Uint8Array): string | undefined {
+  if (JPEG_2000.test(transferSyntax) && frame.samples === 1) {
+    // A header that contradicts its codestream would wrap its values; the server normalises those.
+    const signed = codestreamSigned(bytes)
+    if (signed !== undefined && signed !== frame.signed) return 'sign of the JPEG 2000 samples'
+  }
+  if (transferSyntax === JPEG_BASELINE && frame.samples === 3) {
+    const colour = jpegColour(bytes)
+    const rgb = frame.photometric === 'RGB'
+    if (colour && !colour.told && colour.rgb !== rgb) return 'colour space of the JPEG'
+  }
+  return undefined
 }

@@ -3,7 +3,7 @@
 import { cache, imageLoader, type Types } from '@cornerstonejs/core'
 import { createImage } from '@cornerstonejs/dicom-image-loader'
 import type { Frame } from '../dicom/frame'
-import { contradictsCodestream, nativeProblem } from '../dicom/support'
+import { contentProblem, nativeProblem } from '../dicom/support'
 import { getBytes, transferSyntaxOf } from '../net/client'
 import { Priority, RequestQueue } from '../net/queue'
 import { frameById, renderedWindows } from './registry'
@@ -28,8 +28,7 @@ export function isLoaded(imageId: string): boolean {
 async function loadNative(frame: Frame, signal: AbortSignal): Promise<Types.IImage> {
   const { type, bytes } = await getBytes(frame.url, FRAMES, signal)
   const transferSyntax = transferSyntaxOf(type) || IMPLICIT_LITTLE_ENDIAN
-  const problem = nativeProblem(frame, transferSyntax)
-    ?? (contradictsCodestream(frame, transferSyntax, bytes) ? 'sign of the JPEG 2000 samples' : undefined)
+  const problem = nativeProblem(frame, transferSyntax) ?? contentProblem(frame, transferSyntax, bytes)
   if (problem) throw new CannotDecode(problem, transferSyntax)
   // Stored values are kept: the window is applied to them through the modality LUT, exactly.
   const image = await createImage(frame.imageId, bytes as never, transferSyntax, {

@@ -2,21 +2,12 @@
 
 import { cache } from '@cornerstonejs/core'
 import type { Frame } from '../dicom/frame'
+import { outward } from '../dicom/order'
 import { Priority } from '../net/queue'
 import { forgetExcept, isLoaded, loadImage } from './loader'
 
 const AROUND = 12
 const SHARE = 0.6 // of the cache that prefetched stacks may fill
-
-/** Indexes from the nearest to the farthest of `at`, ahead before behind. */
-export function outward(at: number, count: number): number[] {
-  const order: number[] = []
-  for (let step = 1; step < count; step++) {
-    if (at + step < count) order.push(at + step)
-    if (at - step >= 0) order.push(at - step)
-  }
-  return order
-}
 
 const wanted = new Map<readonly Frame[], Set<string>>()
 

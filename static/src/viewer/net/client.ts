@@ -57,15 +57,10 @@ export function firstPart(contentType: string, bytes: Uint8Array<ArrayBuffer>): 
   const headers = latin.decode(bytes.subarray(start, head))
   const type = /content-type:\s*(.+)/i.exec(headers)?.[1]?.trim() ?? ''
   const mark = new TextEncoder().encode(`\r\n--${boundary}`)
-  // A one-part body ends with the closing mark, so look from the end first.
-  let end = bytes.length - mark.length
   const matches = (at: number) => mark.every((byte, i) => bytes[at + i] === byte)
-  for (let last = Math.max(head, bytes.length - mark.length - 16); end >= last && !matches(end); ) end -= 1
-  if (end < head || !matches(end)) {
-    end = head
-    while (end + mark.length <= bytes.length && !matches(end)) end += 1
-    if (end + mark.length > bytes.length) throw new Error('multipart answer cut short')
-  }
+  let end = bytes.indexOf(CR, head)
+  while (end >= 0 && !matches(end)) end = bytes.indexOf(CR, end + 1)
+  if (end < 0) throw new Error('multipart answer cut short')
   return { type, bytes: bytes.slice(head, end) }
 }
 
