@@ -1,15 +1,19 @@
 """The edge that every page stands behind: who may open it, and how a refusal looks to a browser."""
 
+import datetime
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, cast
+from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from apps.accounts import policy
 from apps.accounts.domain import Permission
+from apps.accounts.models import User
 from apps.core.errors import (
     ConflictError,
     DomainError,
@@ -27,6 +31,13 @@ STATUS: tuple[tuple[type[DomainError], int], ...] = (
     (TransitionNotAllowedError, 409),
     (DomainError, 422),
 )
+
+
+def wall_zone(request: HttpRequest) -> datetime.tzinfo:
+    """The time zone whose wall clock the person works by: their home site's."""
+    user = request.user
+    site = user.home_site if isinstance(user, User) else None
+    return ZoneInfo(site.timezone) if site else timezone.get_default_timezone()
 
 
 def status_of(error: DomainError) -> int:
@@ -67,12 +78,13 @@ def page(
                 if request.headers.get("HX-Request"):
                     return HttpResponse(status=401)
                 return redirect_to_login(request.get_full_path())
-            try:
-                if permission is not None:
-                    policy.require(actor, permission)
-                return view(*args, **kwargs)
-            except DomainError as error:
-                return refusal(request, error)
+            with timezone.override(wall_zone(request)):
+                try:
+                    if permission is not None:
+                        policy.require(actor, permission)
+                    return view(*args, **kwargs)
+                except DomainError as error:
+                    return refusal(request, error)
 
         return opened
 

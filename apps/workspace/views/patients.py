@@ -13,6 +13,7 @@ from apps.audit.registry import event_type
 from apps.audit.selectors import patient_viewers
 from apps.audit.steps import record_read
 from apps.core.actors import Actor
+from apps.core.clock import now
 from apps.patients import audit_events
 from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys, patient_access, patient_search, primary_identifier
@@ -69,7 +70,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "exams": exams,
         "years": years_of(exams),
         "opened": opened,
-        "timeline": timeline(exams, timezone.localdate()),
+        "timeline": timeline(exams, timezone.localdate(now())),
         "viewers": viewers_of(actor, patient),
         "actions": actions_for(actor, patient),
     }
@@ -78,7 +79,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
 
 def years_of(exams: list[Exam]) -> list[dict[str, Any]]:
     """The exams under their years; what is three years old or more stands together."""
-    bound = timezone.localdate().year - 2
+    bound = timezone.localdate(now()).year - 2
     groups: dict[str, list[Exam]] = {}
     for exam in exams:
         year = exam.day.year if exam.day else None
