@@ -61,6 +61,7 @@ class Watched:
     def __init__(self, page: Page, server: str):
         self.page, self.server = page, server
         self.complaints: list[str] = []
+        page.emulate_media(reduced_motion="reduce")  # colours are measured at rest
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
 

@@ -207,9 +207,8 @@ def test_an_event_of_the_trail_is_shown_beside_it(browser_page):
 def test_a_toast_offers_undo(browser_page):
     page = browser_page.sign_in(Role.RADIOLOGIST)
     browser_page.goto("/welcome/")
-    page.evaluate(
-        "document.dispatchEvent(new CustomEvent('toast', {detail: {text: 'CT head linked', undo: '/preferences/'}}))"
-    )
+    said = {"text": "CT head linked", "undo": "/preferences/"}
+    page.evaluate("s => document.dispatchEvent(new CustomEvent('toast', {detail: s}))", said)
     toast = page.locator("[data-toast]")
     expect(toast).to_contain_text("CT head linked")
     assert faults(page) == []
