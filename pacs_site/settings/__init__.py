@@ -154,6 +154,14 @@ CONTENT_SECURITY_POLICY = {
 }
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or home.broker_url(HOME)
+CELERY_BEAT_SCHEDULE = {
+    # What lost its wake-up, or waits for a peer to come back.
+    "hl7-out": {
+        "task": "apps.hl7.tasks.deliveries_send",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
+}
 ARCHIVE_URL = env.str("ARCHIVE_URL", "") or (HOME / "archive").as_uri()
 
 ISOCENTER_AE_TITLE = env.str("ISOCENTER_AE_TITLE", "ISOCENTER")

@@ -27,6 +27,9 @@ SECTION_CODES: dict[str, tuple[str, str, str]] = {
 }
 """LOINC of a report's sections; another section goes out under its title alone."""
 
+WRONG = "W"
+"""OBX-11: post the original as wrong. Source: table 0085."""
+
 STUDY = ("113014", "DICOM Study", "DCM")
 DOCUMENT = ("18748-4", "Diagnostic imaging study", "LN")
 
@@ -76,6 +79,7 @@ class Result:
     reported_at: datetime.datetime
     author: Person | None
     pdf: bytes | None = None
+    withdrawn: bool = False  # the report that went out before was wrong
 
 
 def render(
@@ -86,8 +90,8 @@ def render(
     sender: tuple[str, str],
     receiver: tuple[str, str],
     charset: str = "UNICODE UTF-8",
-) -> bytes:
-    """Render the message in its character set.
+) -> str:
+    """Render the message as text, whose MSH-18 names a character set that holds all of it.
 
     Args:
         result: What to say.
@@ -97,13 +101,12 @@ def render(
         receiver: MSH-5 and MSH-6.
         charset: Table 0211; UTF-8 is used where the text does not fit it.
     """
-    data, used = charsets.encode(_text(result, control_id, at, sender, receiver, charset), charset)
-    if used != charset:
-        data, _ = charsets.encode(_text(result, control_id, at, sender, receiver, used), used)
-    return data
+    text = _text(result, control_id, at, sender, receiver, charset)
+    _, used = charsets.encode(text, charset)
+    return text if used == charset else _text(result, control_id, at, sender, receiver, used)
 
 
-def _text(  # noqa: PLR0917 -- one private call, twice
+def _text(  # noqa: PLR0917 -- private, called in one place
     result: Result,
     control_id: str,
     at: datetime.datetime,
@@ -183,7 +186,7 @@ def _add_observations(builder: Builder, result: Result) -> None:
                 **row,
                 1: str(number),
                 4: "1",
-                11: result.status.value,
+                11: WRONG if result.withdrawn else result.status.value,
                 14: format_timestamp(result.reported_at),
                 16: _xcn(result.author),
             },
