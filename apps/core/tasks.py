@@ -36,8 +36,7 @@ def pacs_task(
         max_retries: tries after the first, with doubling, jittered pauses up to ten minutes.
         time_limit: seconds.
     """
-    return shared_task(
-        queue=queue,
+    declare = shared_task(
         acks_late=True,
         reject_on_worker_lost=True,
         ignore_result=True,
@@ -48,6 +47,20 @@ def pacs_task(
         max_retries=max_retries,
         time_limit=time_limit,
     )
+
+    def register(function: Callable[..., Any]) -> Task:
+        _queues[f"{function.__module__}.{function.__name__}"] = queue
+        return declare(function)
+
+    return register
+
+
+_queues: dict[str, str] = {}
+
+
+def route(name: str, *_: Any, **__: Any) -> dict[str, str]:
+    """Tell Celery the queue a task was declared with (`CELERY_TASK_ROUTES`)."""
+    return {"queue": _queues.get(name, "default")}
 
 
 def relay_once(limit: int = BATCH) -> int:

@@ -154,6 +154,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or home.broker_url(HOME)
+CELERY_TASK_ROUTES = ["apps.core.tasks.route"]
 CELERY_BEAT_SCHEDULE = {
     # What lost its wake-up, or waits for a peer to come back.
     "hl7-out": {
