@@ -11,6 +11,6 @@ urlpatterns = [
     path("live/", live.admit),
     path("", include("apps.workspace.urls")),
     path("viewer/", include("apps.viewer.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("apps.accounts.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -23,5 +23,8 @@ class AccountsConfig(AppConfig):
     name = "apps.accounts"
 
     def ready(self) -> None:
-        """Make MAIN wherever the tables are made."""
+        """Make MAIN wherever the tables are made; listen to people signing in."""
+        from apps.accounts import sign_in
+
         post_migrate.connect(ensure_main_site, sender=self)
+        sign_in.connect()

@@ -6,10 +6,8 @@ The joins of many apps, each through its own policy: what the actor may not see 
 import datetime
 from dataclasses import dataclass, field
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
-from apps.accounts import policy
-from apps.accounts.domain import Permission
 from apps.core.actors import Actor
 from apps.core.chain import ChainLink, LinkState
 from apps.core.status import status_words
@@ -19,6 +17,7 @@ from apps.orders.models import RequestedProcedure
 from apps.orders.selectors import exams_visible_to
 from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys
+from apps.reports import policies as report_policies
 from apps.reports.models import Report, ReportVersion
 from apps.scheduling.models import ScheduledStep
 from apps.studies.models import Study, StudyMatch
@@ -96,7 +95,7 @@ class Exam:
 def exams_of(actor: Actor, patient: Patient) -> list[Exam]:
     """Every exam of a person that the actor may see, newest first, in six queries."""
     keys = alias_keys(patient)
-    reports = Report.objects.filter(_reports_visible(actor)).prefetch_related(
+    reports = Report.objects.filter(report_policies.visible(actor)).prefetch_related(
         Prefetch("versions", ReportVersion.objects.order_by("number"))
     )
     matches = StudyMatch.objects.filter(study__in=studies_visible_to(actor)).select_related("study")
@@ -118,16 +117,6 @@ def exams_of(actor: Actor, patient: Patient) -> list[Exam]:
     loose = studies_visible_to(actor).filter(patient__in=keys, matches=None).select_related("site")
     found += [loose_exam(study) for study in loose]
     return sorted(found, key=lambda e: (e.day or datetime.date.min, e.number), reverse=True)
-
-
-def _reports_visible(actor: Actor) -> Q:
-    links = Report.requested_procedures.through.objects
-    fields = policy.Fields(
-        exams=lambda exams: Q(pk__in=links.filter(requestedprocedure__in=exams).values("report"))
-    )
-    released = Q(status__in=("final", "appended", "corrected"))
-    early = policy.visible(actor, Permission.REPORT_READ_PRELIMINARY, fields)
-    return (policy.visible(actor, Permission.REPORT_READ, fields) & released) | early
 
 
 def deliveries_of(procedures: QuerySet[RequestedProcedure]) -> dict[int, Delivery]:

@@ -293,8 +293,22 @@ def test_account_pages(sign_in, path):
     assert sign_in(R.RADIOLOGIST).get(path).status_code == 200
 
 
-def test_nobody_makes_an_account_alone(client, hospital):
-    assert 'name="password1"' not in client.get("/accounts/signup/").content.decode()
+@pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "password/set/"])
+def test_nobody_makes_an_account_alone(client, hospital, path):
+    assert client.get(f"/accounts/{path}").status_code == 404
+
+
+def test_signing_in_and_out_is_recorded(client, hospital):
+    wrong = {"login": "radiologist", "password": "wrong"}
+    client.post("/accounts/login/", wrong)
+    client.post("/accounts/login/", {**wrong, "password": department.PASSWORD})
+    client.post("/accounts/logout/")
+    events = AuditEvent.objects.filter(event__startswith="accounts.user.").order_by("pk")
+    assert [(e.event.rpartition(".")[2], e.actor_display, e.outcome) for e in events] == [
+        ("sign-in-failed", "radiologist", 4),
+        ("signed-in", "Falk, Ines", 0),
+        ("signed-out", "Falk, Ines", 0),
+    ]
 
 
 def test_a_page_that_is_not_there(sign_in, client):
