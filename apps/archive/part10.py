@@ -1,6 +1,7 @@
 """The file around a data set: preamble and group 2, of our making (PS3.10 7.1)."""
 
 import struct
+from dataclasses import dataclass
 
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 
@@ -43,3 +44,43 @@ def _uid(text: str) -> bytes:
 def _text(text: str) -> bytes:
     value = text.encode("ascii", "replace")
     return value + b" " * (len(value) % 2)
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeta:
+    """What a Part 10 file says of the data set in it, and where that begins."""
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    dataset_offset: int
+
+
+def read_file_meta(head: bytes) -> FileMeta | None:
+    """Read preamble and group 2 from a file's beginning.
+
+    Returns:
+        None where this is no Part 10 file, or group 2 does not end within `head`.
+
+    Source: PS3.10 7.1. Group 2 is walked to its end, since its length is sometimes wrong.
+    """
+    if head[128:132] != b"DICM":
+        return None
+    position, values = 132, {}
+    while position + 8 <= len(head):
+        group, element, vr, length = struct.unpack_from("<HH2sH", head, position)
+        if group != 0x0002:
+            texts = {n: v.decode("ascii", "replace").strip("\0 ") for n, v in values.items()}
+            if not texts.get(0x0010):
+                return None
+            return FileMeta(
+                texts.get(0x0002, ""), texts.get(0x0003, ""), texts[0x0010], position
+            )
+        start = position + 8
+        if vr in (b"OB", b"UN", b"OW", b"SQ", b"UT"):
+            if position + 12 > len(head):
+                return None
+            length, start = struct.unpack_from("<I", head, position + 8)[0], position + 12
+        values[element] = head[start : start + length]
+        position = start + length
+    return None

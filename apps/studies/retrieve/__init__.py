@@ -4,7 +4,7 @@ from apps.studies.retrieve.frames import frame_transfer_syntax, stored_frames
 from apps.studies.retrieve.metadata import BASE_TOKEN, instance_metadata, series_metadata
 from apps.studies.retrieve.outgoing import dataset_chunks, part10_chunks, read_dataset
 from apps.studies.retrieve.select import Item, Selection, select
-from apps.studies.retrieve.transcode import transcoded_dataset
+from apps.studies.retrieve.transcode import transcoded_dataset, transcoded_part10
 
 __all__ = [
     "BASE_TOKEN",
@@ -19,4 +19,5 @@ __all__ = [
     "series_metadata",
     "stored_frames",
     "transcoded_dataset",
+    "transcoded_part10",
 ]

@@ -4,6 +4,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+from apps.archive.part10 import file_header
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.identity import Identity
 from apps.studies.retrieve.outgoing import encoded, read_dataset
@@ -45,3 +46,14 @@ def _swap_words(ds: Dataset) -> None:
         wide = int(ds.get("BitsAllocated", 16)) if element.tag == PIXEL_DATA else 16
         words = np.frombuffer(element.value, np.dtype(f">u{max(wide, 16) // 8}"))
         element.value = words.astype(words.dtype.newbyteorder("<")).tobytes()
+
+
+def transcoded_part10(item: Item, transfer_syntax_uid: str, identity: Identity | None) -> bytes:
+    """Return `transcoded_dataset` as a Part 10 file."""
+    body = transcoded_dataset(item, transfer_syntax_uid, identity)
+    header = file_header(
+        sop_class_uid=item.sop_class_uid,
+        sop_instance_uid=item.sop_instance_uid,
+        transfer_syntax_uid=transfer_syntax_uid,
+    )
+    return header + body

@@ -1,0 +1,55 @@
+"""What every DICOMweb view has in common: who asks, and how errors are said."""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from rest_framework.authentication import CSRFCheck
+
+from apps.accounts.authentication import bearer_token
+from apps.core.actors import Actor
+from apps.core.errors import DomainError
+from apps.dicomweb.errors import problem, unauthorized
+
+DOOR = "dicomweb"
+View = Callable[..., HttpResponseBase]
+
+
+def door(*methods: str) -> Callable[[View], View]:
+    """Let a signed-in actor in by the given methods; say domain errors as problems.
+
+    A session may only write with its CSRF token; a bearer token needs none.
+    """
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def guarded(request: HttpRequest, **uids: str) -> HttpResponseBase:
+            if request.method not in methods:
+                return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
+            actor: Actor = request.actor  # type: ignore[attr-defined]
+            if not actor:
+                return unauthorized()
+            if request.method == "POST" and not bearer_token(request) and _forged(request):
+                return unauthorized()
+            try:
+                return view(request, **uids)
+            except DomainError as error:
+                return problem(error)
+
+        return guarded
+
+    return decorate
+
+
+def base_address(request: HttpRequest) -> str:
+    """Return our absolute address, as the client reached it."""
+    return request.build_absolute_uri("/dicom-web")
+
+
+def _forged(request: HttpRequest) -> bool:
+    check = CSRFCheck(lambda _: HttpResponse())
+    check.process_request(request)
+    return check.process_view(request, None, (), {}) is not None

@@ -1,0 +1,150 @@
+"""QIDO-RS: from a URL to the query engine, from its rows to DICOM JSON.
+
+Source: PS3.18 8.3.4, 10.6.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from pydicom.datadict import keyword_dict
+
+from apps.dicomweb.accept import accepted, chosen
+from apps.dicomweb.door import DOOR, base_address, door
+from apps.dicomweb.errors import MalformedError
+from apps.studies.dicom_json import text_element
+from apps.studies.query import ATTRIBUTES, MAX_ROWS, Level, Query, Row, search
+from apps.studies.query.attributes import (
+    IN_REQUEST,
+    REQUEST_ATTRIBUTES_SEQUENCE,
+    SERIES_INSTANCE_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    attributes_of,
+)
+
+JSON = "application/dicom+json"
+OFFERS = (JSON, "application/json")
+CONTROLS = frozenset({"accept", "charset", "fuzzymatching", "includefield", "limit", "offset"})
+RETRIEVE_URL = 0x00081190
+PATHS = {
+    Level.STUDY: (STUDY_INSTANCE_UID,),
+    Level.SERIES: (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID),
+    Level.IMAGE: (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID),
+}
+NAMES = ("studies", "series", "instances")
+_HELD = {level: [(a.tag, f"{a.tag:08X}", a.vr) for a in attributes_of(level)] for level in Level}
+
+
+@door("GET")
+def search_studies(request: HttpRequest) -> HttpResponse:
+    """`/studies?`."""
+    return _answer(request, Level.STUDY, {})
+
+
+@door("GET")
+def search_series(request: HttpRequest, study: str = "") -> HttpResponse:
+    """`/series?` and `/studies/{study}/series?`."""
+    return _answer(request, Level.SERIES, {STUDY_INSTANCE_UID: study})
+
+
+@door("GET")
+def search_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
+    """`/instances?`, `/studies/{study}/instances?` and `…/series/{series}/instances?`."""
+    return _answer(
+        request, Level.IMAGE, {STUDY_INSTANCE_UID: study, SERIES_INSTANCE_UID: series}
+    )
+
+
+def parse(parameters: Mapping[str, list[str]], level: Level, path: Mapping[int, str]) -> Query:
+    """Turn query parameters into a query.
+
+    A repeated key, or a comma in a UID key, is a list. Keys are keywords, tags, or paths of them.
+
+    Raises:
+        MalformedError: a name that is no attribute, or a number that is none.
+    """
+    keys: dict[int, str] = {tag: uid for tag, uid in path.items() if uid}
+    for name, values in parameters.items():
+        if name.lower() in CONTROLS:
+            continue
+        tag = _tag(name)
+        text = "\\".join(value for value in values if value)
+        if tag in path and path[tag] and text not in ("", path[tag]):
+            text = f"{path[tag]}-"  # the path names one, the key another: nothing can match both
+        keys[tag] = text or keys.get(tag, "")
+    for name in parameters.get("includefield", []):
+        for one in name.split(","):
+            if one and one != "all":
+                _tag(one)
+    return Query(
+        level,
+        keys,
+        fuzzy=parameters.get("fuzzymatching", ["false"])[-1].lower() == "true",
+        limit=_number(parameters, "limit"),
+        offset=_number(parameters, "offset") or 0,
+    )
+
+
+def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> HttpResponse:
+    media_type = chosen(accepted(request), OFFERS)
+    query = parse(dict(request.GET.lists()), level, path)
+    answer = search(actor=request.actor, query=query, door=DOOR)  # type: ignore[attr-defined]
+    base = base_address(request)
+    body = orjson.dumps([_row(row, level, base) for row in answer.rows])
+    response = HttpResponse(body, content_type=media_type)
+    warnings = []
+    if answer.unsupported:
+        ignored = ", ".join(f"{tag:08X}" for tag in sorted(answer.unsupported))
+        warnings.append(f"These keys are not searchable here and were left aside: {ignored}")
+    if answer.more and (query.limit is None or query.limit > MAX_ROWS):
+        warnings.append(f"More than {MAX_ROWS} results; ask for the rest with offset")
+    if warnings:
+        response["Warning"] = ", ".join(f'299 isocenter "{text}"' for text in warnings)
+    return response
+
+
+def _row(row: Row, level: Level, base: str) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    request: dict[str, Any] = {}
+    for tag, name, vr in _HELD[level]:
+        value = row.get(tag)
+        if tag in IN_REQUEST:
+            if value:
+                request[name] = text_element(vr, value)
+        elif value not in (None, ""):
+            result[name] = text_element(vr, value)
+        elif ATTRIBUTES[tag].level <= Level.STUDY and tag in row:
+            result[name] = {"vr": vr}
+    if request:
+        result[f"{REQUEST_ATTRIBUTES_SEQUENCE:08X}"] = {"vr": "SQ", "Value": [request]}
+    steps = zip(NAMES, PATHS[level], strict=False)
+    address = "".join(f"/{name}/{row[tag]}" for name, tag in steps)
+    result[f"{RETRIEVE_URL:08X}"] = {"vr": "UR", "Value": [base + address]}
+    return result
+
+
+def _tag(name: str) -> int:
+    """Return the tag that a parameter names; of a path, the last step's."""
+    last = name.rpartition(".")[2]
+    if len(last) == 8:
+        try:
+            return int(last, 16)
+        except ValueError:
+            pass
+    if last in keyword_dict:
+        tag = keyword_dict[last]
+        return tag
+    message = f"{name} is no attribute of DICOM."
+    raise MalformedError(message)
+
+
+def _number(parameters: Mapping[str, list[str]], name: str) -> int | None:
+    text = parameters.get(name, [""])[-1]
+    if not text:
+        return None
+    if not text.isdecimal():
+        message = f"{name} is a whole number, not {text!r}."
+        raise MalformedError(message)
+    return int(text)

@@ -1,0 +1,225 @@
+"""WADO-RS: instances, metadata, bulk data and frames.
+
+Source: PS3.18 10.4.
+"""
+
+import gzip
+from collections.abc import Iterator, Sequence
+
+import orjson
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from pydicom import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from apps.core.errors import NotFoundError
+from apps.dicomweb.accept import MediaRange, accepted, chosen
+from apps.dicomweb.door import DOOR, base_address, door
+from apps.dicomweb.errors import MalformedError, NotAcceptableError
+from apps.dicomweb.multipart import Part, respond, respond_whole
+from apps.studies.errors import TransferSyntaxError
+from apps.studies.identity import Identity
+from apps.studies.imaging import decode_frame
+from apps.studies.retrieve import (
+    BASE_TOKEN,
+    Item,
+    Selection,
+    frame_transfer_syntax,
+    instance_metadata,
+    part10_chunks,
+    read_dataset,
+    select,
+    series_metadata,
+    stored_frames,
+    transcoded_part10,
+)
+
+DICOM = "application/dicom"
+OCTETS = "application/octet-stream"
+JSON = "application/dicom+json"
+NATIVE = str(ExplicitVRLittleEndian)
+FRAME_TYPES = {  # PS3.18 Table 8.7.3-5: what compressed frames are called
+    "image/jpeg": ("50", "51", "57", "70"),
+    "image/jls": ("80", "81"),
+    "image/jp2": ("90", "91"),
+    "image/jpx": ("92", "93"),
+    "image/jphc": ("201", "202", "203"),
+    "image/jxl": ("110", "111", "112"),
+}
+SYNTAX_TYPE = {
+    f"1.2.840.10008.1.2.4.{number}": name for name, numbers in FRAME_TYPES.items() for number in numbers
+} | {"1.2.840.10008.1.2.5": "image/dicom-rle"}
+
+
+def chosen_instances(request: HttpRequest, **uids: str) -> Selection:
+    """Return what a path of UIDs names, for the actor of the request."""
+    levels = {"study": "study_instance_uids", "series": "series_instance_uids"}
+    levels["instance"] = "sop_instance_uids"
+    named = {levels[level]: [uid] for level, uid in uids.items()}
+    return select(actor=request.actor, door=DOOR, **named)[0]  # type: ignore[attr-defined, arg-type]
+
+
+@door("GET")
+def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
+    """A study, series or instance, as `application/dicom` in the transfer syntax asked for."""
+    wanted = _range_for(accepted(request), DICOM)
+    selection = chosen_instances(request, **uids)
+    syntax = wanted.transfer_syntax or NATIVE
+    base = base_address(request)
+    if not wanted.multipart and wanted.name == DICOM and "instance" in uids:
+        [item] = selection.items
+        return StreamingHttpResponse(_file(item, selection.identity, syntax), content_type=DICOM)
+    parts = (
+        Part(
+            DICOM,
+            _address(base, selection, item),
+            _file(item, selection.identity, syntax),
+        )
+        for item in selection.items
+    )
+    return respond(parts, DICOM)
+
+
+@door("GET")
+def metadata(request: HttpRequest, **uids: str) -> HttpResponse:
+    """The data sets without bulk data, as DICOM JSON."""
+    media_type = chosen(accepted(request), (JSON, "application/json"))
+    selection = chosen_instances(request, **uids)
+    if "instance" in uids:
+        row = instance_metadata(selection.items[0], selection.identity, selection.study_instance_uid)
+        body = orjson.dumps([row])
+    else:
+        body = _joined(selection)
+    body = body.replace(BASE_TOKEN, base_address(request).encode())
+    response = HttpResponse(body, content_type=media_type)
+    if "gzip" in request.headers.get("Accept-Encoding", "") and len(body) > 64 * 1024:
+        response.content = gzip.compress(body, 1)
+        response["Content-Encoding"] = "gzip"
+    response["Vary"] = "Accept, Accept-Encoding"
+    return response
+
+
+@door("GET")
+def frames(request: HttpRequest, frames: str, **uids: str) -> HttpResponseBase:
+    """Frames by number, as stored with `transfer-syntax=*`, else in what was asked for."""
+    numbers = _numbers(frames)
+    selection = chosen_instances(request, **uids)
+    [item] = selection.items
+    media_type, content_type, values = _frames(item, numbers, accepted(request))
+    address = _address(base_address(request), selection, item)
+    if len(values) == 1 and not _wants_multipart(request):
+        return HttpResponse(values[0], content_type=content_type)
+    parts = (
+        Part(content_type, f"{address}/frames/{number}", [value])
+        for number, value in zip(numbers, values, strict=True)
+    )
+    return respond_whole(parts, media_type)
+
+
+@door("GET")
+def bulkdata(request: HttpRequest, path: str, **uids: str) -> HttpResponseBase:
+    """One binary value, by the path that metadata gave: tags and item numbers."""
+    selection = chosen_instances(request, **uids)
+    [item] = selection.items
+    value = _value_at(item, selection.identity, path)
+    if _wants_multipart(request):
+        address = f"{_address(base_address(request), selection, item)}/bulkdata/{path}"
+        return respond_whole([Part(OCTETS, address, [value])], OCTETS)
+    return HttpResponse(value, content_type=OCTETS)
+
+
+def _wants_multipart(request: HttpRequest) -> bool:
+    ranges = accepted(request)
+    return bool(ranges) and (ranges[0].multipart or ranges[0].name == "*/*")
+
+
+def _range_for(ranges: Sequence[MediaRange], media_type: str) -> MediaRange:
+    for wanted in ranges:
+        if wanted.takes(media_type) or wanted.name in ("*/*", "multipart/*"):
+            return wanted
+    raise NotAcceptableError(accept=[r.name for r in ranges], offers=[media_type])
+
+
+def _file(item: Item, identity: Identity | None, syntax: str) -> Iterator[bytes]:
+    """Yield the instance in the syntax; one that cannot be transcoded goes out as stored."""
+    if syntax in ("*", item.transfer_syntax_uid):
+        return part10_chunks(item, identity)
+    try:
+        return iter([transcoded_part10(item, syntax, identity)])
+    except TransferSyntaxError:
+        if syntax != NATIVE:
+            raise
+        return part10_chunks(item, identity)
+
+
+def _frames(
+    item: Item, numbers: Sequence[int], ranges: Sequence[MediaRange]
+) -> tuple[str, str, list[bytes]]:
+    """Return the media type, the parts' content type and the frames, by the client's first wish."""
+    stored = frame_transfer_syntax(item)
+    picture = SYNTAX_TYPE.get(stored)
+    for wanted in ranges:
+        asked = wanted.transfer_syntax
+        as_stored = asked in ("*", stored) or (not asked and stored == NATIVE)
+        if wanted.takes(OCTETS) and as_stored:
+            content_type = f"{OCTETS}; transfer-syntax={stored}"
+            return OCTETS, content_type, stored_frames(item, numbers)
+        if picture and wanted.takes(picture) and wanted.inner != "*/*" and asked in ("", "*", stored):
+            content_type = f"{picture}; transfer-syntax={stored}"
+            return picture, content_type, stored_frames(item, numbers)
+        if wanted.takes(OCTETS) and asked in ("", NATIVE):
+            values = [decode_frame(item, number).pixels.tobytes() for number in numbers]
+            return OCTETS, f"{OCTETS}; transfer-syntax={NATIVE}", values
+    raise NotAcceptableError(accept=[r.name for r in ranges], offers=[OCTETS, picture])
+
+
+def _joined(selection: Selection) -> bytes:
+    """Join the series' stored arrays into one."""
+    by_series: dict[str, list[Item]] = {}
+    for item in selection.items:
+        by_series.setdefault(item.series_instance_uid, []).append(item)
+    bodies = [
+        gzip.decompress(
+            series_metadata(
+                series_instance_uid=uid,
+                study_id=selection.study_id,
+                items=items,
+                identity=selection.identity,
+            )
+        )
+        for uid, items in by_series.items()
+    ]
+    if len(bodies) == 1:
+        return bodies[0]
+    return b"[" + b",".join(body[1:-1] for body in bodies) + b"]"
+
+
+def _value_at(item: Item, identity: Identity | None, path: str) -> bytes:
+    steps = path.split("/")
+    if steps == ["7FE00010"]:
+        return b"".join(stored_frames(item, range(1, item.frames + 1)))
+    place: Dataset = read_dataset(item, identity)
+    try:
+        for tag, number in zip(steps[:-1:2], steps[1::2], strict=True):
+            place = place[int(tag, 16)].value[int(number)]
+        value = place[int(steps[-1], 16)].value
+    except (KeyError, IndexError, ValueError, TypeError) as error:
+        raise NotFoundError(path=path) from error
+    if not isinstance(value, bytes):
+        raise NotFoundError(path=path)
+    return value
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(one) for one in text.split(",")]
+    except ValueError:
+        message = f"Frames are numbers from 1, separated by commas, not {text!r}."
+        raise MalformedError(message) from None
+
+
+def _address(base: str, selection: Selection, item: Item) -> str:
+    return (
+        f"{base}/studies/{selection.study_instance_uid}/series/{item.series_instance_uid}"
+        f"/instances/{item.sop_instance_uid}"
+    )

@@ -1,0 +1,156 @@
+"""From stored values to what a screen shows.
+
+Source: PS3.3 C.11.1 (modality), C.11.2 (VOI), C.7.6.3.1.5 (palette); PS3.18 8.3.5 (viewport).
+"""
+
+import io
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from pydicom import Dataset
+from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
+
+from apps.studies.imaging.decode import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window in output units of the modality transformation.
+
+    Attributes:
+        function: LINEAR, LINEAR_EXACT or SIGMOID (0028,1056).
+    """
+
+    center: float
+    width: float
+    function: str = "LINEAR"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """How to draw.
+
+    Attributes:
+        window: None for the image's own, else its whole range.
+        viewport: `(width, height)` to fit into, keeping the aspect ratio; None for 1:1.
+        media_type: `image/jpeg` or `image/png`.
+        quality: of JPEG, 1 to 100.
+    """
+
+    window: Window | None = None
+    viewport: tuple[int, int] | None = None
+    media_type: str = "image/jpeg"
+    quality: int = 90
+
+
+def render_frame(frame: Frame, rendering: Rendering) -> bytes:
+    """Draw a frame as JPEG or PNG."""
+    image = Image.fromarray(displayed(frame, rendering.window))
+    if rendering.viewport is not None:
+        width, height = rendering.viewport
+        scale = min(width / image.width, height / image.height)
+        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    out = io.BytesIO()
+    if rendering.media_type == "image/png":
+        image.save(out, "PNG", compress_level=3)
+    else:
+        image.save(out, "JPEG", quality=rendering.quality)
+    return out.getvalue()
+
+
+def displayed(frame: Frame, window: Window | None) -> np.ndarray:
+    """Return `(rows, columns)` or `(rows, columns, 3)` uint8 as a screen shows it."""
+    ds = frame.ds
+    if frame.color:
+        return _to_bytes(frame.pixels)
+    if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
+        return _to_bytes(apply_color_lut(frame.pixels, ds))
+    shared = _functional_groups(ds, frame.number)
+    values = _modality(frame.pixels, ds, shared)
+    chosen = window or _own_window(ds, shared)
+    if chosen is not None:
+        grey = windowed(values, chosen)
+    elif any(lut.get("LUTDescriptor") for lut in ds.get("VOILUTSequence", [])):
+        grey = _stretched(apply_voi(values.astype(np.int64), ds))
+    else:
+        grey = _stretched(values)
+    if ds.get("PhotometricInterpretation") == "MONOCHROME1" or _inverse(ds):
+        grey = 255 - grey
+    return grey
+
+
+def windowed(values: np.ndarray, window: Window) -> np.ndarray:
+    """Apply a VOI window to output values and return uint8 (PS3.3 C.11.2.1.2 and .3)."""
+    center, width = window.center, max(window.width, 1e-6)
+    x = values.astype(np.float64)
+    if window.function == "SIGMOID":
+        y = 255.0 / (1.0 + np.exp(-4.0 * (x - center) / width))
+    elif window.function == "LINEAR_EXACT":
+        y = ((x - center) / width + 0.5) * 255.0
+    elif width <= 1:
+        y = np.where(x > center - 0.5, 255.0, 0.0)
+    else:
+        y = ((x - (center - 0.5)) / (width - 1) + 0.5) * 255.0
+    return np.clip(np.rint(y), 0, 255).astype(np.uint8)
+
+
+def _modality(pixels: np.ndarray, ds: Dataset, groups: Dataset | None) -> np.ndarray:
+    if groups is not None and "PixelValueTransformationSequence" in groups:
+        item = groups.PixelValueTransformationSequence[0]
+        return pixels * float(item.RescaleSlope) + float(item.RescaleIntercept)
+    if any(not lut.get("LUTDescriptor") for lut in ds.get("ModalityLUTSequence", [])):
+        return pixels  # a table without content transforms nothing
+    return apply_modality_lut(pixels, ds)
+
+
+def _own_window(ds: Dataset, groups: Dataset | None) -> Window | None:
+    source = ds
+    if groups is not None and "FrameVOILUTSequence" in groups:
+        source = groups.FrameVOILUTSequence[0]
+    center, width = _first(source.get("WindowCenter")), _first(source.get("WindowWidth"))
+    if center is None or not width or width <= 0:
+        return None
+    return Window(center, width, str(source.get("VOILUTFunction") or "LINEAR"))
+
+
+def _functional_groups(ds: Dataset, number: int) -> Dataset | None:
+    """Merge what an enhanced object says of all frames and of this one (PS3.3 C.7.6.16)."""
+    if "SharedFunctionalGroupsSequence" not in ds:
+        return None
+    merged = Dataset()
+    if ds.SharedFunctionalGroupsSequence:
+        merged.update(ds.SharedFunctionalGroupsSequence[0])
+    per_frame = ds.get("PerFrameFunctionalGroupsSequence", [])
+    if number <= len(per_frame):
+        merged.update(per_frame[number - 1])
+    return merged
+
+
+def _first(value: object) -> float | None:
+    if value in (None, ""):
+        return None
+    single = value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value
+    return float(single)  # type: ignore[arg-type]
+
+
+def _inverse(ds: Dataset) -> bool:
+    return (
+        ds.get("PresentationLUTShape") == "INVERSE"
+        and ds.get("PhotometricInterpretation") == "MONOCHROME2"
+    )
+
+
+def _stretched(values: np.ndarray) -> np.ndarray:
+    low, high = float(values.min()), float(values.max())
+    if high <= low:
+        return np.zeros(values.shape, np.uint8)
+    return np.rint((values.astype(np.float64) - low) * (255.0 / (high - low))).astype(np.uint8)
+
+
+def _to_bytes(pixels: np.ndarray) -> np.ndarray:
+    if pixels.dtype == np.uint8:
+        return pixels
+    bits = pixels.dtype.itemsize * 8
+    return (pixels.astype(np.uint32) >> (bits - 8)).astype(np.uint8)
