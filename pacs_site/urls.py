@@ -12,5 +12,6 @@ urlpatterns = [
     path("", include("apps.workspace.urls")),
     path("viewer/", include("apps.viewer.urls")),
     path("accounts/", include("apps.accounts.urls")),
+    path("dicom-web/", include("apps.dicomweb.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]

@@ -66,16 +66,15 @@ def read_file_meta(head: bytes) -> FileMeta | None:
     """
     if head[128:132] != b"DICM":
         return None
-    position, values = 132, {}
+    values: dict[int, bytes] = {}
+    position = 132
     while position + 8 <= len(head):
         group, element, vr, length = struct.unpack_from("<HH2sH", head, position)
         if group != 0x0002:
             texts = {n: v.decode("ascii", "replace").strip("\0 ") for n, v in values.items()}
             if not texts.get(0x0010):
                 return None
-            return FileMeta(
-                texts.get(0x0002, ""), texts.get(0x0003, ""), texts[0x0010], position
-            )
+            return FileMeta(texts.get(0x0002, ""), texts.get(0x0003, ""), texts[0x0010], position)
         start = position + 8
         if vr in (b"OB", b"UN", b"OW", b"SQ", b"UT"):
             if position + 12 > len(head):

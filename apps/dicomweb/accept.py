@@ -51,9 +51,9 @@ class MediaRange:
 
 
 def accepted(request: HttpRequest) -> list[MediaRange]:
-    """Return what the client accepts, most wanted first; the `accept` parameter wins over the header.
+    """Return what the client accepts, most wanted first.
 
-    Where neither says anything, anything goes.
+    The `accept` parameter wins over the header. Where neither says anything, anything goes.
     """
     text = request.GET.get("accept") or request.headers.get("Accept") or "*/*"
     ranges = [parsed for part in _PART.findall(text) if (parsed := media_range(part.strip()))]

@@ -32,7 +32,9 @@ def respond(parts: Iterable[Part], media_type: str) -> StreamingHttpResponse:
 def respond_whole(parts: Iterable[Part], media_type: str) -> HttpResponseBase:
     """Send parts that are in memory already, with their length."""
     boundary = uuid.uuid4().hex
-    return HttpResponse(b"".join(_stream(parts, boundary)), content_type=_type(media_type, boundary))
+    return HttpResponse(
+        b"".join(_stream(parts, boundary)), content_type=_type(media_type, boundary)
+    )
 
 
 def _type(media_type: str, boundary: str) -> str:
@@ -54,7 +56,9 @@ def _stream(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
 class Readable(Protocol):
     """A request body."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        ...
 
 
 @dataclass

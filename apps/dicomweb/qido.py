@@ -52,9 +52,7 @@ def search_series(request: HttpRequest, study: str = "") -> HttpResponse:
 @door("GET")
 def search_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
     """`/instances?`, `/studies/{study}/instances?` and `…/series/{series}/instances?`."""
-    return _answer(
-        request, Level.IMAGE, {STUDY_INSTANCE_UID: study, SERIES_INSTANCE_UID: series}
-    )
+    return _answer(request, Level.IMAGE, {STUDY_INSTANCE_UID: study, SERIES_INSTANCE_UID: series})
 
 
 def parse(parameters: Mapping[str, list[str]], level: Level, path: Mapping[int, str]) -> Query:
@@ -134,8 +132,7 @@ def _tag(name: str) -> int:
         except ValueError:
             pass
     if last in keyword_dict:
-        tag = keyword_dict[last]
-        return tag
+        return keyword_dict[last]
     message = f"{name} is no attribute of DICOM."
     raise MalformedError(message)
 

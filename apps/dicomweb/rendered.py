@@ -55,7 +55,11 @@ def _picture(
 ) -> HttpResponseBase:
     parts = (item.digest, frame, rendering)
     tag = f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"'
-    headers = {"ETag": tag, "Cache-Control": "private, max-age=0, must-revalidate", "Vary": "Accept"}
+    headers = {
+        "ETag": tag,
+        "Cache-Control": "private, max-age=0, must-revalidate",
+        "Vary": "Accept",
+    }
     if request.headers.get("If-None-Match") == tag:
         return HttpResponse(status=304, headers=headers)
     body = render_frame(decode_frame(item, frame), rendering)

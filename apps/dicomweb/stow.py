@@ -48,7 +48,7 @@ class Outcome:
 
 @door("POST")
 def store(request: HttpRequest, study: str = "") -> HttpResponse:
-    """`POST /studies` and `POST /studies/{study}`: 200 all kept, 202 with remarks, 409 none kept."""
+    """`/studies` and `/studies/{study}`: 200 all kept, 202 with remarks, 409 none kept."""
     reader = MultipartReader(request, _boundary(request))
     actor: Actor = request.actor  # type: ignore[attr-defined]
     outcomes: list[Outcome] = []
@@ -134,7 +134,9 @@ def _record(actor: Actor, batch: Sequence[Staged]) -> list[Outcome]:
 
 def _outcome(result: InstanceResult) -> Outcome:
     uid = result.staged.sop_instance_uid
-    path = f"/studies/{result.study_instance_uid}/series/{result.series_instance_uid}/instances/{uid}"
+    path = (
+        f"/studies/{result.study_instance_uid}/series/{result.series_instance_uid}/instances/{uid}"
+    )
     refused = result.error is not None
     return Outcome(
         result.staged.sop_class_uid,

@@ -47,7 +47,9 @@ FRAME_TYPES = {  # PS3.18 Table 8.7.3-5: what compressed frames are called
     "image/jxl": ("110", "111", "112"),
 }
 SYNTAX_TYPE = {
-    f"1.2.840.10008.1.2.4.{number}": name for name, numbers in FRAME_TYPES.items() for number in numbers
+    f"1.2.840.10008.1.2.4.{number}": name
+    for name, numbers in FRAME_TYPES.items()
+    for number in numbers
 } | {"1.2.840.10008.1.2.5": "image/dicom-rle"}
 
 
@@ -86,7 +88,9 @@ def metadata(request: HttpRequest, **uids: str) -> HttpResponse:
     media_type = chosen(accepted(request), (JSON, "application/json"))
     selection = chosen_instances(request, **uids)
     if "instance" in uids:
-        row = instance_metadata(selection.items[0], selection.identity, selection.study_instance_uid)
+        row = instance_metadata(
+            selection.items[0], selection.identity, selection.study_instance_uid
+        )
         body = orjson.dumps([row])
     else:
         body = _joined(selection)
@@ -164,7 +168,12 @@ def _frames(
         if wanted.takes(OCTETS) and as_stored:
             content_type = f"{OCTETS}; transfer-syntax={stored}"
             return OCTETS, content_type, stored_frames(item, numbers)
-        if picture and wanted.takes(picture) and wanted.inner != "*/*" and asked in ("", "*", stored):
+        if (
+            picture
+            and wanted.takes(picture)
+            and wanted.inner != "*/*"
+            and asked in ("", "*", stored)
+        ):
             content_type = f"{picture}; transfer-syntax={stored}"
             return picture, content_type, stored_frames(item, numbers)
         if wanted.takes(OCTETS) and asked in ("", NATIVE):

@@ -7,7 +7,8 @@ import imagecodecs
 import numpy as np
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.pixels import convert_color_space, pixel_array
+from pydicom.pixels.processing import convert_color_space
+from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from apps.core.errors import DomainError

@@ -5,11 +5,12 @@ Source: PS3.3 C.11.1 (modality), C.11.2 (VOI), C.7.6.3.1.5 (palette); PS3.18 8.3
 
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
 from pydicom import Dataset
-from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
 from apps.studies.imaging.decode import Frame
 
@@ -128,11 +129,11 @@ def _functional_groups(ds: Dataset, number: int) -> Dataset | None:
     return merged
 
 
-def _first(value: object) -> float | None:
+def _first(value: Any) -> float | None:
     if value in (None, ""):
         return None
     single = value[0] if hasattr(value, "__len__") and not isinstance(value, str) else value
-    return float(single)  # type: ignore[arg-type]
+    return float(single)
 
 
 def _inverse(ds: Dataset) -> bool:
