@@ -168,7 +168,7 @@ const CAPS: Record<string, string> = {
 export function keycaps(keys: string): HTMLSpanElement {
   const span = document.createElement('span')
   span.className = 'keys'
-  for (const part of keys.split(/[ +]/)) {
+  for (const part of keys === '+' ? ['+'] : keys.split(/[ +]/)) {
     const cap = document.createElement('kbd')
     cap.textContent = CAPS[part] ?? part
     span.append(cap)

@@ -34,7 +34,7 @@ export class Viewer implements Host {
   readonly measurements = new Measurements()
   slots: Slot[] = []
   active = 0
-  tool: Tool = 'window'
+  tool: Tool = globalThis.innerWidth < 720 ? 'scroll' : 'window' // one finger leafs through
   layout: Layout = '1x1'
   together = true
   references = true
@@ -51,6 +51,7 @@ export class Viewer implements Host {
     this.studies = new Studies(launch)
     this.studies.onChange = () => this.changed()
     this.measurements.onChange = () => this.changed()
+    this.grid.dataset.tool = this.tool
     this.setLayout(launch.studies.length > 1 && globalThis.innerWidth >= 720 ? '1x2' : '1x1')
   }
 
@@ -109,8 +110,25 @@ export class Viewer implements Host {
     this.trimPrefetch()
   }
 
+  /** A layout the reader chose: viewports that it adds take the series that are not shown yet. */
+  chooseLayout(layout: Layout): void {
+    this.setLayout(layout)
+    const shown = new Set(this.slots.map(({ pane }) => pane.set?.id))
+    const waiting = this.allSets().filter((set) => set.kind === 'images' && !shown.has(set.id))
+    for (const { pane } of this.slots) {
+      const next = pane.set ? undefined : waiting.shift()
+      if (next) void pane.show(next)
+    }
+  }
+
   nextLayout(): void {
-    this.setLayout(LAYOUTS[(LAYOUTS.indexOf(this.layout) + 1) % LAYOUTS.length] as Layout)
+    this.chooseLayout(LAYOUTS[(LAYOUTS.indexOf(this.layout) + 1) % LAYOUTS.length] as Layout)
+  }
+
+  /** Every display set whose series has come, in the order of the strip. */
+  allSets(): DisplaySet[] {
+    return this.studies.opened.flatMap((study) =>
+      study.series.flatMap((series) => this.studies.setsOf(series.series_instance_uid) ?? []))
   }
 
   setFilled(on: boolean): void {
@@ -214,8 +232,7 @@ export class Viewer implements Host {
   }
 
   stepSet(step: 1 | -1): void {
-    const all = this.studies.opened.flatMap((study) =>
-      study.series.flatMap((series) => this.studies.setsOf(series.series_instance_uid) ?? []))
+    const all = this.allSets()
     const at = all.findIndex((set) => set.id === this.pane.set?.id)
     const next = all[at + step]
     if (next) void this.show(next)

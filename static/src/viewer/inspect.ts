@@ -45,8 +45,6 @@ export function inspector(viewer: Viewer) {
     if (!slot) throw new Error(`no viewport ${at}`)
     return slot.pane
   }
-  const allSets = () => viewer.studies.opened.flatMap((study) =>
-    study.series.flatMap((series) => viewer.studies.setsOf(series.series_instance_uid) ?? []))
   return {
     version: 1,
     state: () => ({
@@ -56,13 +54,13 @@ export function inspector(viewer: Viewer) {
       together: viewer.together,
       panes: viewer.slots.map((slot) => paneState(viewer, slot.pane)),
     }),
-    sets: () => allSets().map((set) => ({
+    sets: () => viewer.allSets().map((set) => ({
       id: set.id, kind: set.kind, series: set.seriesUid, study: set.studyUid, description: set.description,
       count: set.kind === 'images' ? set.frames.length : set.instances.length,
       sops: set.kind === 'images' ? [...new Set(set.frames.map((f) => f.sopUid))] : set.instances.map((i) => i.sopUid),
     })),
     show: async (at: number, setId: string, index = 0) => {
-      const set = allSets().find((s) => s.id === setId)
+      const set = viewer.allSets().find((s) => s.id === setId)
       if (!set) throw new Error(`no display set ${setId}`)
       await pane(at).show(set, index)
       return paneState(viewer, pane(at))

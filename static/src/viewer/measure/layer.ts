@@ -8,6 +8,7 @@ import { measured, type Measurement, type Measurements } from './store'
 
 type Line = readonly [readonly [number, number], readonly [number, number]]
 const SVG = 'http://www.w3.org/2000/svg'
+const WORDS_PX = 84
 const px = (v: number) => v.toFixed(1)
 
 export function makeLayer(pane: Pane): SVGSVGElement {
@@ -21,7 +22,11 @@ export function makeLayer(pane: Pane): SVGSVGElement {
 function drawn(pane: Pane, m: Measurement, on: boolean): TemplateResult {
   const [x1, y1] = pane.view.toCanvas(m.a)
   const [x2, y2] = pane.view.toCanvas(m.b)
-  const [tx, ty] = x1 > x2 ? [x1, y1] : [x2, y2]
+  const words = `${m.id}  ${lengthInWords(measured(m))}`
+  const [[leftX, leftY], [rightX, rightY]] = x1 < x2 ? [[x1, y1], [x2, y2]] : [[x2, y2], [x1, y1]]
+  // Words stand right of the line, or left of it where the viewport ends.
+  const fits = rightX + WORDS_PX < pane.element.clientWidth
+  const [tx, ty, anchor] = fits ? [rightX + 8, rightY, 'start'] : [leftX - 8, leftY, 'end']
   const end = (name: 'a' | 'b', x: number, y: number) => svg`
     <circle cx=${px(x)} cy=${px(y)} r="2"></circle>
     <circle class="hit" data-measure=${m.id} data-end=${name} cx=${px(x)} cy=${px(y)} r="9"></circle>`
@@ -30,7 +35,7 @@ function drawn(pane: Pane, m: Measurement, on: boolean): TemplateResult {
     <line x1=${px(x1)} y1=${px(y1)} x2=${px(x2)} y2=${px(y2)}></line>
     <line class="hit" data-measure=${m.id} x1=${px(x1)} y1=${px(y1)} x2=${px(x2)} y2=${px(y2)}></line>
     ${end('a', x1, y1)}${end('b', x2, y2)}
-    <text x=${px(tx + 8)} y=${px(ty + 4)}>${m.id}  ${lengthInWords(measured(m))}</text></g>`
+    <text x=${px(tx)} y=${px(ty + 4)} text-anchor=${anchor}>${words}</text></g>`
 }
 
 function bar(pane: Pane): TemplateResult | typeof nothing {

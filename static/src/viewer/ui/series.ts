@@ -41,11 +41,23 @@ function thumb(viewer: Viewer, study: StudyInfo, series: SeriesInfo, set?: Displ
 
 function heading(viewer: Viewer, study: StudyInfo): TemplateResult {
   const prior = viewer.studies.isPrior(study.study_instance_uid)
-  const series = `${study.series.length} ${study.series.length === 1 ? 'series' : 'series'}`
+  const series = `${study.series.length} series`
   const before = timeBefore(study.date, viewer.studies.current?.date ?? '')
   const date = dateInWords(study.date) || 'No date'
   return html`<h2 class="vw__sh ${prior ? 'vw__sh--prior' : ''}"><b>${study.today && !prior ? 'Today' : date}</b>
     <span>${study.description || study.modalities.join(', ')}</span><span>${prior ? before : series}</span></h2>`
+}
+
+const NAMED_PRIORS = 6
+
+/** Priors that nobody has opened yet, by date: one press puts them beside. */
+function unopened(viewer: Viewer): TemplateResult[] {
+  return viewer.studies.priors
+    .filter((study) => !viewer.studies.opened.includes(study))
+    .slice(0, NAMED_PRIORS)
+    .map((study) => html`<button class="vw__pr" type="button" ?disabled=${!study.series.length || study.availability === 'OFFLINE'}
+      title="Open beside" @click=${() => viewer.openPrior(study)}>${heading(viewer, study)}
+      ${study.availability === 'ONLINE' ? nothing : html`<span class="vw__none">${study.availability_words}</span>`}</button>`)
 }
 
 export function startSeries(viewer: Viewer, strip: HTMLElement): () => void {
@@ -56,6 +68,6 @@ export function startSeries(viewer: Viewer, strip: HTMLElement): () => void {
         const sets = viewer.studies.setsOf(series.series_instance_uid)
         return sets ? sets.map((set) => thumb(viewer, study, series, set)) : thumb(viewer, study, series)
       })}`)
-    render(parts, strip)
+    render([parts, unopened(viewer)], strip)
   }
 }

@@ -71,11 +71,15 @@ function chooseWindow(viewer: Viewer, value: string): void {
 }
 
 export function startToolbar(viewer: Viewer): () => void {
-  for (const button of all('[data-tool]')) {
+  for (const button of all('button[data-tool]')) {
     button.addEventListener('click', () => viewer.setTool(button.dataset.tool as Tool))
   }
   for (const button of all('[data-act]')) {
-    button.addEventListener('click', () => act(viewer, button.dataset.act ?? ''))
+    button.addEventListener('click', (event) => {
+      act(viewer, button.dataset.act ?? '')
+      // After the mouse the keys belong to the images again; Space must not press this button once more.
+      if (event.detail > 0) viewer.pane.element.focus({ preventScroll: true })
+    })
   }
   for (const button of all('[data-preset]')) {
     button.addEventListener('click', () => viewer.preset(button.dataset.preset ?? ''))
@@ -83,16 +87,18 @@ export function startToolbar(viewer: Viewer): () => void {
   const layout = document.querySelector<HTMLSelectElement>('#layout')
   layout?.addEventListener('change', () => {
     const value = layout.value as Layout
-    if (LAYOUTS.includes(value)) viewer.setLayout(value)
+    if (LAYOUTS.includes(value)) viewer.chooseLayout(value)
+    viewer.pane.element.focus({ preventScroll: true }) // letters act only when no field has the focus
   })
   const windows = document.querySelector<HTMLSelectElement>('#windows')
   windows?.addEventListener('change', () => {
     chooseWindow(viewer, windows.value)
     windows.value = ''
+    viewer.pane.element.focus({ preventScroll: true })
   })
   return () => {
     const { pane } = viewer
-    for (const button of all('[data-tool]')) pressed(button, button.dataset.tool === viewer.tool)
+    for (const button of all('button[data-tool]')) pressed(button, button.dataset.tool === viewer.tool)
     const states: Record<string, boolean> = {
       together: viewer.together,
       references: viewer.references,
