@@ -24,12 +24,13 @@ from apps.orders.domain import (
 )
 from apps.orders.models import Order
 from apps.orders.selectors import order_by_accession, order_by_placer, procedure_for_code
-from apps.orders.steps import order_change, order_move, order_place
+from apps.orders.steps import order_change, order_place
 from apps.patients.domain import Demographics, QualifiedId
 from apps.patients.models import Patient
 from apps.patients.selectors import current
 from apps.patients.steps import patient_register
 from apps.scheduling.steps import order_cancel_booked, order_lock
+from apps.worklists.performing.steps import order_stop
 
 DOOR = "hl7"
 PRIORITY = {
@@ -216,10 +217,10 @@ def _discontinue(work: Work, patient: Patient, visit: VisitSaid, group: list[Ord
         _note(work, order, order.status, order.status, group[0])
         return
     reason = group[0].cancel_reason or "Discontinued by the sender"
-    before, after = order_move(
-        actor=work.actor, order=order, event="discontinue", at=work.at, door=DOOR, reason=reason
-    )
-    _note(work, order, before, after, group[0])
+    locked = order_lock(order.pk)
+    before = locked.status
+    order_stop(actor=work.actor, order=locked, reason=reason, at=work.at, door=DOOR)
+    _note(work, locked, before, locked.status, group[0])
 
 
 def _note(work: Work, order: Order, before: str, after: str, said: OrderSaid) -> None:

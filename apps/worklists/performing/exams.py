@@ -11,23 +11,21 @@ from apps.core.errors import InvalidInputError, TransitionNotAllowedError
 from apps.core.steps import lock, transition
 from apps.orders.models import Order
 from apps.orders.selectors import order_access
-from apps.orders.steps import order_move
 from apps.scheduling.domain import SCHEDULED_STEP
 from apps.scheduling.models import ScheduledStep
 from apps.scheduling.policies import held_of
 from apps.scheduling.selectors import step_access
 from apps.scheduling.steps import (
-    ORDERED,
     PERSON,
     order_follow,
     order_lock,
     scheduled_step_begin,
     scheduled_step_end,
     step_tell,
-    steps_cancel,
 )
 from apps.worklists import audit_events
 from apps.worklists.performing.errors import NotUndoableError
+from apps.worklists.performing.steps import order_stop
 
 WRITE = Permission.PERFORM_WRITE
 
@@ -144,27 +142,7 @@ def order_discontinue(
     """
     permission = held_of(actor, Permission.ORDER_WRITE, WRITE)
     order = order_lock(order_access(actor, order_id, permission).pk)
-    if order.status == "DC":
-        return order
-    why = reason.strip()[:300]
-    order_move(actor=actor, order=order, event="discontinue", at=at, door=door, reason=why)
-    steps_cancel(order=order, reason=why)
-    running = (
-        ScheduledStep.objects.filter(requested_procedure__order=order, status="STARTED")
-        .select_related("appointment")
-        .order_by("pk")
-    )
-    for step in running:
-        scheduled_step_end(
-            actor=actor,
-            step=step,
-            order=order,
-            completed=False,
-            source=ORDERED,
-            at=at,
-            door=door,
-            reason=why,
-        )
+    order_stop(actor=actor, order=order, reason=reason, at=at, door=door)
     return order
 
 

@@ -13,11 +13,19 @@ from apps.core import live
 from apps.core.actors import Actor
 from apps.core.steps import require_transaction
 from apps.orders.models import Order
+from apps.orders.steps import order_move
 from apps.patients.models import Patient, PatientIdentifier
 from apps.patients.selectors import alias_keys, current
 from apps.scheduling.models import ScheduledStep
 from apps.scheduling.selectors import steps_visible_to
-from apps.scheduling.steps import MPPS, order_lock, scheduled_step_begin, scheduled_step_end
+from apps.scheduling.steps import (
+    MPPS,
+    ORDERED,
+    order_lock,
+    scheduled_step_begin,
+    scheduled_step_end,
+    steps_cancel,
+)
 from apps.studies.steps import performed_step_evidence
 from apps.worklists.models import PerformedStep, WorklistAttention
 from apps.worklists.performing.rules import IN_PROGRESS, referenced_instances, study_uids
@@ -189,6 +197,39 @@ def attention_close(
     if closed:
         live.notify(live.ATTENTION)
     return closed
+
+
+def order_stop(
+    *, actor: Actor, order: Order, reason: str, at: datetime.datetime, door: str
+) -> None:
+    """End a locked order of which an exam has begun: what runs is stopped, what waits cancelled.
+
+    Stopping twice changes nothing.
+
+    Raises:
+        TransitionNotAllowedError: the order is over, or nothing of it is booked yet.
+    """
+    if order.status == "DC":
+        return
+    why = reason.strip()[:300]
+    order_move(actor=actor, order=order, event="discontinue", at=at, door=door, reason=why)
+    steps_cancel(order=order, reason=why)
+    running = (
+        ScheduledStep.objects.filter(requested_procedure__order=order, status="STARTED")
+        .select_related("appointment")
+        .order_by("pk")
+    )
+    for step in running:
+        scheduled_step_end(
+            actor=actor,
+            step=step,
+            order=order,
+            completed=False,
+            source=ORDERED,
+            at=at,
+            door=door,
+            reason=why,
+        )
 
 
 def site_of(actor: Actor, steps: list[ScheduledStep]) -> Site:
