@@ -99,6 +99,7 @@ class KeptText(models.Model):
     report = models.ForeignKey(Report, on_delete=models.CASCADE, related_name="kept_texts")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     base_revision = models.PositiveIntegerField()
+    page = models.CharField(max_length=36, blank=True, help_text="which of its writer's open pages")
     sections = models.JSONField()
     kept_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
@@ -106,7 +107,7 @@ class KeptText(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["report", "author", "base_revision"],
+                fields=["report", "author", "page"],
                 condition=models.Q(settled_at=None),
                 name="kept_text_once",
             )

@@ -94,6 +94,7 @@ def report_autosave(
     revision: int,
     sections: object,
     at: datetime.datetime,
+    page: str = "",
     door: str = "page",
 ) -> Autosave:
     """Save what is being written, over the revision it was begun from.
@@ -108,6 +109,7 @@ def report_autosave(
         revision: which the writer's page had read.
         sections: [{key, title, text}].
         at: now.
+        page: tells the writer's open pages apart, so that each keeps its own text.
         door: for the audit.
 
     Raises:
@@ -123,12 +125,12 @@ def report_autosave(
     try:
         claim_for(report, actor, at, door)
     except ClaimedByOtherError as error:
-        return _keep(actor, report, revision, texts, at, door, error.message)
+        return _keep(actor, report, revision, texts, at, page, door, error.message)
     if texts == report.draft_sections:
         return _standing(report)
     if revision != report.draft_revision:
         message = f"Another page saved this report at {report.draft_saved_at:%H:%M:%S} UTC."
-        return _keep(actor, report, revision, texts, at, door, message)
+        return _keep(actor, report, revision, texts, at, page, door, message)
     transition(report, REPORT, "autosave")
     report.draft_sections, report.draft_saved_at = texts, at
     report.draft_revision += 1
@@ -308,15 +310,16 @@ def _keep(  # noqa: PLR0917 - private, and all of it is needed
     revision: int,
     sections: list[Section],
     at: datetime.datetime,
+    page: str,
     door: str,
     message: str,
 ) -> Autosave:
     kept, created = KeptText.objects.update_or_create(
         report=report,
         author_id=actor.user_id or report.author_id,
-        base_revision=revision,
+        page=page[:36],
         settled_at=None,
-        defaults={"sections": sections, "kept_at": at},
+        defaults={"sections": sections, "kept_at": at, "base_revision": revision},
     )
     if created:
         _record(actor, audit_events.DRAFT_KEPT, report, door, kept_text=kept.pk)

@@ -146,7 +146,7 @@ def readers_for(actor: Actor, item: ReadingItem) -> QuerySet[User]:
     """Return to whom the item can be handed: radiologists of its site, the actor excepted."""
     return (
         User.objects.filter(is_active=True, roles__contains=["radiologist"], sites=item.site_id)
-        .exclude(pk=actor.user_id)
+        .exclude(pk=actor.user_id or 0)
         .order_by("last_name", "first_name", "pk")
     )
 
