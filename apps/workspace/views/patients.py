@@ -60,8 +60,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         return redirect("workspace:patient", pk=patient.survivor_id)
     record_read(actor=actor, event=audit_events.VIEWED, door="page", patient=patient.pk)
     exams = exams_of(actor, patient)
-    asked = request.GET.get("exam", "")
-    opened = asked if any(e.key == asked for e in exams) else (exams[0].key if exams else "")
+    opened = opened_of(exams, request.GET.get("exam", ""))
     context = {
         "patient": patient,
         "identifier": primary_identifier(patient),
@@ -75,6 +74,14 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "actions": actions_for(actor, patient),
     }
     return render(request, "workspace/patient.html", context)
+
+
+def opened_of(exams: list[Exam], asked: str) -> str:
+    """The exam that stands open: the one asked for, else the newest with something to see."""
+    keys = [exam.key for exam in exams]
+    if asked in keys:
+        return asked
+    return next((exam.key for exam in exams if exam.studies), keys[0] if keys else "")
 
 
 def years_of(exams: list[Exam]) -> list[dict[str, Any]]:

@@ -225,6 +225,13 @@ export function startKeys(): void {
       run: () => $('[data-back]')?.click(),
     },
   )
+  register({
+    keys: '.',
+    label: 'Actions here',
+    group: 'Everywhere',
+    when: () => $('[data-actions]') !== null,
+    run: () => $('[data-actions]')?.click(),
+  })
   document.addEventListener('keydown', onKey)
   document.addEventListener('click', (event) => {
     if (origin(event)?.closest('[data-do="keys"]')) showHelp()

@@ -14,6 +14,8 @@ export interface Toast {
 }
 
 const LASTS = 10_000
+const KEPT = 30
+const STORE = 'iso-toasts'
 const undoHere = new WeakMap<HTMLElement, () => void>()
 const SVG = 'http://www.w3.org/2000/svg'
 
@@ -49,9 +51,45 @@ function expire(element: HTMLElement): void {
   start()
 }
 
+interface Said {
+  at: string
+  text: string
+}
+
+function saidBefore(): Said[] {
+  return JSON.parse(sessionStorage.getItem(STORE) ?? '[]') as Said[]
+}
+
+/** A toast that was missed can be read again, for as long as the tab is open. */
+function keep(text: string): void {
+  const time = new Date()
+  const at = `${String(time.getHours()).padStart(2, '0')}:${String(time.getMinutes()).padStart(2, '0')}`
+  sessionStorage.setItem(STORE, JSON.stringify([{ at, text }, ...saidBefore()].slice(0, KEPT)))
+}
+
+function showLog(): void {
+  const dialog = $<HTMLDialogElement>('#log-dialog')
+  const list = dialog && $('[data-log]', dialog)
+  if (!dialog || !list) return
+  const items = saidBefore().map(({ at, text }) => {
+    const item = document.createElement('li')
+    const words = document.createElement('span')
+    words.textContent = text
+    const time = document.createElement('time')
+    time.textContent = at
+    item.append(icon('clock'), words, time)
+    return item
+  })
+  list.replaceChildren(...items)
+  dialog.toggleAttribute('data-none', items.length === 0)
+  $('#account-menu')?.hidePopover()
+  dialog.showModal()
+}
+
 export function toast({ text, tone = 'done', undo, undo_words = 'Undo' }: Toast): void {
   const region = $('.toasts')
   if (!region) return
+  keep(text)
   const element = document.createElement('div')
   element.className = tone === 'done' ? 'toast' : `toast toast--${tone}`
   element.dataset.toast = ''
@@ -115,7 +153,10 @@ interface ErrorDetail {
 }
 
 export function startToasts(): void {
-  for (const element of $$('[data-toast]')) expire(element)
+  for (const element of $$('[data-toast]')) {
+    keep($('span', element)?.textContent ?? '')
+    expire(element)
+  }
   register({
     keys: 'U',
     label: 'Undo',
@@ -128,6 +169,10 @@ export function startToasts(): void {
   })
   document.addEventListener('click', (event) => {
     const pressed = origin(event)?.closest<HTMLElement>('[data-do^="toast-"]')
+    if (pressed?.dataset.do === 'toast-log') {
+      showLog()
+      return
+    }
     if (pressed?.dataset.do === 'toast-undo') void takeBack(pressed)
     else pressed?.closest('[data-toast]')?.remove()
   })
