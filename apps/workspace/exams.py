@@ -20,7 +20,7 @@ from apps.patients.selectors import alias_keys
 from apps.reports import policies as report_policies
 from apps.reports.models import Report, ReportVersion
 from apps.scheduling.models import ScheduledStep
-from apps.studies.models import Study, StudyMatch
+from apps.studies.models import Series, Study, StudyMatch
 from apps.studies.selectors import studies_visible_to
 
 ENDED = {"CA": "cancelled", "DC": "discontinued", "ER": "failed"}
@@ -90,6 +90,32 @@ class Exam:
         sections = self.version.sections if self.version else []
         wanted = [s for s in sections if s.get("key") in ("impression", "conclusion")]
         return str((wanted or sections or [{"text": ""}])[-1].get("text", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Thumb:
+    """A small picture of one series, and where it opens."""
+
+    url: str
+    open_url: str
+    words: str
+    count: int
+
+
+def thumbs_of(exam: Exam, limit: int = 3) -> list[Thumb]:
+    """Pictures of an exam's first series; none where the images are not at hand."""
+    ready = [study for study in exam.studies if study.availability == "ONLINE"]
+    series = Series.objects.filter(study__in=ready, number_of_instances__gt=0)
+    return [
+        Thumb(
+            f"/dicom-web/studies/{one.study.study_instance_uid}"
+            f"/series/{one.series_instance_uid}/thumbnail",
+            f"/viewer/?StudyInstanceUIDs={one.study.study_instance_uid}",
+            one.series_description or one.modality,
+            one.number_of_instances,
+        )
+        for one in series.select_related("study").order_by("study", "pk")[:limit]
+    ]
 
 
 def exams_of(actor: Actor, patient: Patient) -> list[Exam]:

@@ -17,7 +17,7 @@ from apps.core.clock import now
 from apps.patients import audit_events
 from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys, patient_access, patient_search, primary_identifier
-from apps.workspace.exams import Exam, exams_of
+from apps.workspace.exams import Exam, exams_of, thumbs_of
 from apps.workspace.forms import PatientSearchForm
 from apps.workspace.timeline import timeline
 
@@ -69,6 +69,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "exams": exams,
         "years": years_of(exams),
         "opened": opened,
+        "thumbs": [t for exam in exams if exam.key == opened for t in thumbs_of(exam)],
         "timeline": timeline(exams, timezone.localdate(now())),
         "viewers": viewers_of(actor, patient),
         "actions": actions_for(actor, patient),
