@@ -111,6 +111,11 @@ def actor_for_ae(calling_ae_title: str, address: str, association: str = "") -> 
     return PeerIdentity(actor, verbs, entity)
 
 
+def application_entity(ae_title: str) -> ApplicationEntity | None:
+    """Return a registered and active AE, such as the destination of a C-MOVE."""
+    return ApplicationEntity.objects.filter(ae_title=ae_title.strip(), active=True).first()
+
+
 def hl7_peer(sending_app: str, sending_facility: str) -> Hl7Peer | None:
     """Return the registered peer that MSH-3 and MSH-4 name; the most exact match wins."""
     candidates = Hl7Peer.objects.select_related("site").filter(

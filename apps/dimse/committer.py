@@ -22,39 +22,46 @@ log = structlog.get_logger("isocenter.dimse")
 MAX_BATCH = 64
 CHECK_AFTER_S = 1.0
 
+Key = TypeVar("Key")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class _Job(Generic[Item, Result]):
+class _Job(Generic[Key, Item, Result]):
+    key: Key
     item: Item
     done: threading.Lock = field(default_factory=threading.Lock)
     result: Result | None = None
     error: Exception | None = None
 
 
-class Committer(Generic[Item, Result]):
+class Committer(Generic[Key, Item, Result]):
     """Gathers items and records them together, in a thread of its own.
 
     Args:
-        record: takes a batch, returns one result for each in order, or raises for all.
+        record: takes what the items of a batch have in common, and the batch; returns one result
+            for each in order, or raises for all, having recorded none.
     """
 
-    def __init__(self, record: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+    def __init__(self, record: Callable[[Key, Sequence[Item]], Sequence[Result]]) -> None:
         self._record = record
-        self._queue: queue.SimpleQueue[_Job[Item, Result]] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Job[Key, Item, Result]] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._used_at = 0.0
         self._thread: threading.Thread | None = None
 
-    def record(self, item: Item) -> Result:
+    def record(self, key: Key, item: Item) -> Result:
         """Return the item's result once it is durable.
+
+        Args:
+            key: only items of equal keys are recorded together.
+            item: what to record.
 
         Raises:
             Exception: whatever recording it raised.
         """
-        job: _Job[Item, Result] = _Job(item)
+        job: _Job[Key, Item, Result] = _Job(key, item)
         job.done.acquire()
         self._ensure_thread()
         self._queue.put(job)
@@ -78,11 +85,15 @@ class Committer(Generic[Item, Result]):
                     jobs.append(self._queue.get_nowait())
                 except queue.Empty:
                     break
-            self._together(jobs)
+            groups: dict[Key, list[_Job[Key, Item, Result]]] = {}
             for job in jobs:
-                job.done.release()
+                groups.setdefault(job.key, []).append(job)
+            for group in groups.values():
+                self._together(group)
+                for job in group:
+                    job.done.release()
 
-    def _together(self, jobs: list[_Job[Item, Result]]) -> None:
+    def _together(self, jobs: list[_Job[Key, Item, Result]]) -> None:
         """Record jobs in one batch; where one spoils it, each by itself.
 
         Not after the connection failed: whether the commit was reached nobody knows, and only the
@@ -90,7 +101,7 @@ class Committer(Generic[Item, Result]):
         """
         try:
             self._check_connection()
-            results = self._record([job.item for job in jobs])
+            results = self._record(jobs[0].key, [job.item for job in jobs])
         except Exception as error:  # handed to whoever waits
             connection.close_if_unusable_or_obsolete()
             if len(jobs) == 1 or isinstance(error, (OperationalError, InterfaceError)):

@@ -18,6 +18,7 @@ INVALID_ATTRIBUTE_VALUE = 0x0106
 INVALID_ARGUMENT = 0x0115
 INVALID_SOP_INSTANCE = 0x0117
 MISSING_ATTRIBUTE = 0x0120
+MISSING_ATTRIBUTE_VALUE = 0x0121
 SOP_CLASS_NOT_SUPPORTED = 0x0122
 NOT_AUTHORISED = 0x0124
 UNRECOGNISED_OPERATION = 0x0211
@@ -27,6 +28,7 @@ CANNOT_COUNT_MATCHES = 0xA701
 CANNOT_PERFORM_SUB_OPERATIONS = 0xA702
 MOVE_DESTINATION_UNKNOWN = 0xA801
 DATA_SET_DOES_NOT_MATCH = 0xA900
+IDENTIFIER_DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 WARNING_ELEMENTS_DISCARDED = 0xB006
 WARNING_COERCED = 0xB000
@@ -39,6 +41,7 @@ def is_warning(status: int) -> bool:
 
 
 STATUS_OF_CODE = {
+    "dimse.identifier": IDENTIFIER_DOES_NOT_MATCH,
     "core.not-found": NO_SUCH_SOP_INSTANCE,
     "core.not-permitted": NOT_AUTHORISED,
     "core.invalid": INVALID_ATTRIBUTE_VALUE,
@@ -51,7 +54,14 @@ STATUS_OF_CODE = {
     "studies.missing-uid": CANNOT_UNDERSTAND,
     "studies.does-not-match": DATA_SET_DOES_NOT_MATCH,
     "studies.no-transfer-syntax": CANNOT_PERFORM_SUB_OPERATIONS,
-    "studies.query-refused": CANNOT_UNDERSTAND,
+    "studies.query-refused": IDENTIFIER_DOES_NOT_MATCH,
+    "worklists.invalid-key": IDENTIFIER_DOES_NOT_MATCH,
+    "worklists.mpps-missing-attribute": MISSING_ATTRIBUTE,
+    "worklists.mpps-missing-value": MISSING_ATTRIBUTE_VALUE,
+    "worklists.mpps-invalid-value": INVALID_ATTRIBUTE_VALUE,
+    "worklists.mpps-duplicate": DUPLICATE_SOP_INSTANCE,
+    "worklists.mpps-unknown": NO_SUCH_SOP_INSTANCE,
+    "worklists.mpps-final": PROCESSING_FAILURE,
 }
 """Every code that can reach a peer of ours; a test proves that none is missing."""
 

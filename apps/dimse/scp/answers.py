@@ -33,6 +33,7 @@ def answer_matches(
     *,
     identifier: DataSet,
     pending: int = PENDING,
+    final: int | None = None,
 ) -> None:
     """Send each match, then the final status; stop at C-CANCEL.
 
@@ -43,6 +44,7 @@ def answer_matches(
         matches: may raise `DomainError`, which becomes the final status.
         identifier: the request's, for the character set the peer reads.
         pending: FF00H, or FF01H where an optional key asked for is not supported.
+        final: what to end with where all were sent, by default success.
     """
     wire = association.wire
     explicit = context.transfer_syntax == EXPLICIT_LE
@@ -50,7 +52,7 @@ def answer_matches(
     head = encode_response(command, pending, with_data_set=True)
     waiting: list[bytes] = []
     waiting_bytes = count = 0
-    final, comment = SUCCESS, ""
+    final, comment = SUCCESS if final is None else final, ""
     try:
         for match in matches:
             data_set = encode(match, explicit=explicit, character_set=character_set)

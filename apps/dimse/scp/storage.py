@@ -118,7 +118,7 @@ def _record(association: Association, staged: Staged) -> Refusal | None:
     removes what no row names.
     """
     try:
-        result = _committer.record((association.actor, staged))
+        result = _committer.record(association.actor, staged)
     except DomainError as error:
         discard_staged(staged)
         return _refusal(error)
@@ -141,18 +141,8 @@ def _refusal(error: DomainError) -> Refusal:
     return Refusal(status_of(error), error.message)
 
 
-def _record_batch(batch: Sequence[tuple[Actor, Staged]]) -> list[InstanceResult]:
-    """Record objects of several associations: one command for each actor among them."""
-    of_actor: dict[Actor, list[int]] = {}
-    for index, (actor, _) in enumerate(batch):
-        of_actor.setdefault(actor, []).append(index)
-    results: dict[int, InstanceResult] = {}
-    for actor, indexes in of_actor.items():
-        recorded = instances_record(
-            actor=actor, batch=[batch[index][1] for index in indexes], at=clock.now(), door=DOOR
-        )
-        results |= dict(zip(indexes, recorded, strict=True))
-    return [results[index] for index in range(len(batch))]
+def _record_batch(actor: Actor, batch: Sequence[Staged]) -> list[InstanceResult]:
+    return instances_record(actor=actor, batch=batch, at=clock.now(), door=DOOR)
 
 
-_committer: Committer[tuple[Actor, Staged], InstanceResult] = Committer(_record_batch)
+_committer: Committer[Actor, Staged, InstanceResult] = Committer(_record_batch)

@@ -4,6 +4,7 @@ Source: PS3.4 C.4.2.1 and C.4.3.1; PS3.7 9.1.3 and 9.1.4.
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from apps.dimse.data_sets import encode
@@ -47,10 +48,11 @@ class Progress:
         else:
             self.failed_uids.append(sop_instance_uid)
 
-    def failed(self, sop_instance_uid: str) -> None:
-        """Count one that could not even be sent."""
-        self.remaining -= 1
-        self.failed_uids.append(sop_instance_uid)
+    def give_up(self, sop_instance_uids: Sequence[str]) -> None:
+        """Count all that remain of the whole list as failed."""
+        if self.remaining:
+            self.failed_uids += sop_instance_uids[-self.remaining :]
+            self.remaining = 0
 
     def tell(self) -> None:
         """Send a pending response where the last is a second old: a long retrieve shows life."""
