@@ -9,7 +9,7 @@ from apps.core.actors import system_actor
 from apps.dimse import sop_classes
 from apps.dimse.listener import Crew
 from apps.dimse.upper import pdu
-from apps.dimse.upper.acceptor import Admission, Association, Handler, Limits
+from apps.dimse.upper.acceptor import Admission, Association, Handler, Limits, Provider
 from apps.dimse.upper.negotiation import Agreement, negotiate
 
 QUICK = Limits(artim_s=1.0, message_s=1.0, idle_s=2.0)
@@ -42,7 +42,7 @@ class OpenProvider:
 class Server:
     """Accepts on a free port of loopback, in threads of this process."""
 
-    def __init__(self, provider: OpenProvider, limits: Limits = QUICK, most: int = 8) -> None:
+    def __init__(self, provider: Provider, limits: Limits = QUICK, most: int = 8) -> None:
         self.provider = provider
         self.limits = limits
         self.crew = Crew(max_associations=most, before=lambda: None)
