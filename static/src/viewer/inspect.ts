@@ -85,8 +85,11 @@ export function inspector(viewer: Viewer) {
     canvas: (at: number) => {
       const { view } = pane(at)
       const canvas = view.getCanvas()
-      const context = canvas.getContext('2d') as CanvasRenderingContext2D
       const { width, height } = canvas
+      // Read from a copy, so that the canvas on the page stays on the graphics card.
+      const copy = new OffscreenCanvas(width, height)
+      const context = copy.getContext('2d', { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D
+      context.drawImage(canvas, 0, 0)
       const image = view.image
       const matrix = image && matrixOf((c, r, i) => view.worldToCanvas([...imageToWorld(i, c, r)]), image, devicePixelRatio || 1)
       return {

@@ -1,7 +1,7 @@
 /** One displayed image: a single-frame instance, or one frame of a multi-frame one. */
 
 import { type Calibration, calibrationOf, type Spacing } from './calibration'
-import { type Dataset, inlineBytes, item, items, number, numbers, text, values, words } from './json'
+import { type Dataset, type Element, inlineBytes, item, items, number, numbers, text, values, words } from './json'
 import { type Orientation, orientation, type Vec3, vec3 } from './vectors'
 import type { Lut } from './voi'
 import { imageWindows, type Window } from './windows'
@@ -10,6 +10,7 @@ export type Palette = { descriptor: [number, number, number]; red: number[]; gre
 export type OverlayPlane = { rows: number; columns: number; origin: [number, number]; bits: Uint8Array }
 
 export type Frame = {
+  dataset: Dataset // of the instance
   imageId: string
   url: string // …/instances/{uid}/frames/{n}
   studyUid: string
@@ -33,7 +34,8 @@ export type Frame = {
   signed: boolean
   padding?: { low: number; high: number }
   palette?: Palette
-  paletteElsewhere: boolean // the tables exist but were not sent with the metadata
+  missing: Element[] // tables and overlays that the server sends only when asked for them
+  paletteElsewhere: boolean // the tables are not here, whether or not they can be had
   slope: number
   intercept: number
   modalityLut?: Lut
@@ -102,6 +104,14 @@ function overlaysOf(ds: Dataset): OverlayPlane[] {
   return planes
 }
 
+/** Binary values that the display needs and the metadata only points to (PS3.18 8.9). */
+function missingOf(ds: Dataset): Element[] {
+  const tags = Object.keys(ds).filter((tag) => /^60[01].3000$/.test(tag) || /^0028120[123]$/.test(tag))
+  const tables = [item(ds, '00283000'), item(ds, '00283010')].map((lut) => lut?.['00283006'])
+  return [...tags.map((tag) => ds[tag]), ...tables]
+    .filter((e): e is Element => !!e?.BulkDataURI && !e.bytes)
+}
+
 /** What the reader must know about these pixels before trusting them (VW18). */
 export function notesOf(ds: Dataset): string[] {
   const notes: string[] = []
@@ -149,6 +159,7 @@ export function frameOf(ds: Dataset, index: number, instanceUrl: string): Frame 
   const palette = photometric === 'PALETTE COLOR' ? paletteOf(ds) : undefined
   const url = `${instanceUrl}/frames/${index + 1}`
   return {
+    dataset: ds,
     imageId: `isocenter:${url}`,
     url,
     studyUid: text(ds, '0020000D'),
@@ -172,6 +183,7 @@ export function frameOf(ds: Dataset, index: number, instanceUrl: string): Frame 
     signed,
     padding: paddingOf(ds, signed),
     palette,
+    missing: missingOf(ds),
     paletteElsewhere: photometric === 'PALETTE COLOR' && !palette,
     slope: number(transformed, '00281053') || 1,
     intercept: number(transformed, '00281052') ?? 0,

@@ -5,6 +5,7 @@ export type Element = {
   Value?: unknown[]
   InlineBinary?: string
   BulkDataURI?: string
+  bytes?: Uint8Array // of the bulk data, once fetched
 }
 export type Dataset = Record<string, Element>
 
@@ -36,8 +37,9 @@ export function item(ds: Dataset | undefined, tag: string): Dataset | undefined 
   return items(ds, tag)[0]
 }
 
-/** Bytes of an element sent inline; undefined when it is absent or only a bulk data address. */
+/** Bytes of an element sent inline or fetched since; undefined when there is only an address. */
 export function inlineBytes(element: Element | undefined): Uint8Array | undefined {
+  if (element?.bytes) return element.bytes
   if (!element?.InlineBinary) return undefined
   return Uint8Array.from(atob(element.InlineBinary), (c) => c.charCodeAt(0))
 }

@@ -6,6 +6,7 @@ import type { Frame } from '../dicom/frame'
 import { contentProblem, nativeProblem } from '../dicom/support'
 import { getBytes, transferSyntaxOf } from '../net/client'
 import { Priority, RequestQueue } from '../net/queue'
+import { complete } from './bulk'
 import { frameById, renderedWindows } from './registry'
 import { loadRendered } from './rendered'
 
@@ -47,6 +48,7 @@ class CannotDecode extends Error {
 async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage> {
   const frame = frameById(imageId)
   if (!frame) throw new Error(`unknown image ${imageId}`)
+  await complete(frame, signal)
   let reason = sources.get(imageId)?.reason ?? nativeProblem(frame, frame.transferSyntax)
   let { transferSyntax } = frame
   if (!reason) {
