@@ -1,7 +1,6 @@
 """A department with real images in its archive, and the viewer open in a real browser."""
 
 import base64
-import datetime
 from collections.abc import Callable, Iterable
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from playwright.sync_api import ConsoleMessage, Page
 from pydicom import Dataset
 from pytest_django.live_server_helper import LiveServer
@@ -67,7 +67,7 @@ def file_bytes(ds: Dataset) -> bytes:
 
 
 def today() -> str:
-    return f"{datetime.date.today():%Y%m%d}"
+    return f"{timezone.localdate():%Y%m%d}"
 
 
 class Viewer:
@@ -139,7 +139,7 @@ class Viewer:
         matrix = canvas["matrix"]
         assert [matrix[k] for k in "abcd"] == [1, 0, 0, 1], "not at 1:1"
         left, top = int(matrix["e"]), int(matrix["f"])
-        assert left >= 0 and top >= 0, "the image is larger than the viewport"
+        assert min(left, top) >= 0, "the image is larger than the viewport"
         rgba = np.frombuffer(base64.b64decode(canvas["rgba"]), np.uint8)
         whole = rgba.reshape(canvas["height"], canvas["width"], 4)
         return whole[top : top + canvas["rows"], left : left + canvas["columns"], :3]

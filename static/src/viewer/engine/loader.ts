@@ -56,11 +56,13 @@ async function load(imageId: string, signal: AbortSignal): Promise<Types.IImage>
       return await loadNative(frame, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      reason = error instanceof CannotDecode ? error.reason : `not decoded here (${String(error)})`
+      reason = error instanceof CannotDecode ? error.reason : `not decoded here (${error instanceof Error ? error.message : String(error)})`
       if (error instanceof CannotDecode) transferSyntax = error.transferSyntax
     }
   }
-  const image = await loadRendered(frame, renderedWindows.get(imageId), signal)
+  const image = await loadRendered(frame, renderedWindows.get(imageId), signal).catch((error: unknown) => {
+    throw signal.aborted ? error : new Error(`${reason}, and ${error instanceof Error ? error.message : String(error)}`)
+  })
   sources.set(imageId, { by: 'server', transferSyntax, reason })
   return image
 }

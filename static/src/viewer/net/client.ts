@@ -3,8 +3,8 @@
 export class RequestFailed extends Error {
   readonly status: number
 
-  constructor(url: string, status: number) {
-    super(status ? `${status} for ${url}` : `no answer for ${url}`)
+  constructor(status: number) {
+    super(status ? `the server answered ${status}` : 'the server did not answer')
     this.status = status
   }
 }
@@ -15,9 +15,9 @@ async function request(url: string, accept: string, signal?: AbortSignal): Promi
     response = await fetch(url, { headers: { Accept: accept }, signal, credentials: 'same-origin' })
   } catch (error) {
     if (signal?.aborted) throw error
-    throw new RequestFailed(url, 0)
+    throw new RequestFailed(0)
   }
-  if (!response.ok) throw new RequestFailed(url, response.status)
+  if (!response.ok) throw new RequestFailed(response.status)
   return response
 }
 
