@@ -2,11 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.product import Product, product
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 # sync Playwright keeps an event loop in the main thread, where Django's ORM is used too
@@ -82,3 +84,21 @@ def browser_type_launch_args(
 ) -> dict[str, Any]:
     """Start Debian's chromium with software WebGL and no calls home."""
     return {**browser_type_launch_args, "executable_path": chromium, "args": CHROMIUM_ARGS}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests of the whole product time to start it."""
+    for item in items:
+        if "running_product" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def running_product() -> Iterator[Product]:
+    """The whole product as `make up DEMO=0` starts it, shared by the session's tests.
+
+    It is used through its doors and `manage`; it has no part in a test's transaction.
+    """
+    with product() as made:
+        made.up()
+        yield made

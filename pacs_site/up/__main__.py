@@ -1,6 +1,7 @@
 """`make up`, `make down`: start and stop a whole installation. Run as `python -m pacs_site.up`."""
 
 import errno
+import hashlib
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
@@ -85,17 +87,15 @@ def start(installation: Installation, supervisor: Supervisor, *, tied: bool) -> 
         servers = installation.servers()
         if installation.own_database:
             installation.postgres().create()
-        processes = [
-            program
-            for program in installation.processes()
-            if program.name != "mllp" or (CHECKOUT / "apps/hl7/management/commands").is_dir()
-        ]
+        processes = installation.processes()
         supervisor.start([*servers, *processes], tied=tied)
         for program in servers:
             supervisor.run_program(program.name)
         database(installation, supervisor)
-    with step("database tables"):
-        manage(installation, "migrate", "--no-input", "-v0")
+    if not migrated(installation):
+        with step("database tables"):
+            manage(installation, "migrate", "--no-input", "-v0")
+            installation.migrated().write_text(migrations_digest())
     if not installation.seeded().exists():
         if installation.demo:
             with step("demo hospital"):
@@ -131,6 +131,37 @@ def database(installation: Installation, supervisor: Supervisor) -> None:
             connection.execute("CREATE DATABASE isocenter")
 
 
+def migrated(installation: Installation) -> bool:
+    """Say whether the database has every migration of this code, without starting Django.
+
+    The last successful `migrate` left the digest of what it ran; the database itself is asked too,
+    since it may have been replaced by a backup.
+    """
+    stamp = installation.migrated()
+    if not stamp.is_file() or stamp.read_text() != migrations_digest():
+        return False
+    ours = {(path.parent.parent.name, path.stem) for path in migration_files()}
+    try:
+        with psycopg.connect(installation.database_url) as connection:
+            applied = set(connection.execute("SELECT app, name FROM django_migrations"))
+    except psycopg.Error:
+        return False
+    return ours <= applied
+
+
+def migration_files() -> list[Path]:
+    """Return the migrations of our apps."""
+    return sorted(CHECKOUT.glob("apps/*/migrations/[0-9]*.py"))
+
+
+def migrations_digest() -> str:
+    """Return a digest of our migrations and of the versions of everyone else's."""
+    total = hashlib.sha256()
+    for path in [*migration_files(), CHECKOUT / "requirements.txt"]:
+        total.update(f"{path.name}\0".encode() + path.read_bytes())
+    return total.hexdigest()
+
+
 def manage(installation: Installation, *command: str) -> None:
     """Run a management command, its words kept in a log and shown where it fails."""
     log = installation.logs / f"{command[0]}.log"
@@ -155,8 +186,6 @@ def wait_for_answers(installation: Installation, supervisor: Supervisor) -> None
     for _ in ticks(ANSWER_SECONDS, pause=0.1):
         states = supervisor.states()
         waiting = [name for name, state in states.items() if state["statename"] != "RUNNING"]
-        if "mllp" not in states:
-            doors.pop("ISOCENTER_MLLP_PORT", None)
         closed = [port for port in doors.values() if not _listens(installation.local, port)]
         problem = "; ".join(
             [f"{name} does not stay up:\n{supervisor.tail(name)}" for name in waiting]

@@ -135,11 +135,24 @@ class Installation:
             path.write_text("-".join(part))
         return path.read_text()
 
+    @property
+    def database_url(self) -> str:
+        """The address of the database, for psycopg."""
+        return os.environ.get("DATABASE_URL") or (
+            f"postgresql://postgres@/isocenter?host={self.home / 'postgres'}"
+        )
+
+    def migrated(self) -> Path:
+        """Return the file that holds the digest of the migrations this database has."""
+        return self.run / f"migrated-{self._database_key()}"
+
+    def _database_key(self) -> str:
+        return hashlib.sha256(os.environ.get("DATABASE_URL", "").encode()).hexdigest()[:12]
+
     def seeded(self) -> Path:
         """Return the file that says that this database has its accounts, and its demo hospital."""
         kind = "demo" if self.demo else "empty"
-        key = hashlib.sha256(os.environ.get("DATABASE_URL", "").encode()).hexdigest()[:12]
-        return self.run / f"seeded-{kind}-{key}"
+        return self.run / f"seeded-{kind}-{self._database_key()}"
 
     def servers(self) -> list[Program]:
         """Return the embedded servers."""

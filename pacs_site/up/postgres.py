@@ -54,11 +54,6 @@ class Postgres:
         """The data folder, PGDATA."""
         return self.folder / "data"
 
-    @property
-    def url(self) -> str:
-        """The address of the database `isocenter`, for psycopg and DATABASE_URL."""
-        return f"postgresql://postgres@/isocenter?host={self.folder}"
-
     def create(self) -> None:
         """Make the cluster where there is none, and write our settings beside PostgreSQL's."""
         if len(str(self.folder / f".s.PGSQL.{PORT}")) > SOCKET_PATH_MAX:

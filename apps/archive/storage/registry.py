@@ -9,7 +9,6 @@ from django.core.exceptions import ImproperlyConfigured
 
 from apps.archive.storage.base import Storage
 from apps.archive.storage.local import LocalStorage
-from apps.archive.storage.s3 import S3Storage
 
 DEFAULT = "default"
 
@@ -33,6 +32,8 @@ def _storage(name: str, url: str) -> Storage:
     if parts.scheme == "file":
         return LocalStorage(name, Path(unquote(parts.path)))
     if parts.scheme == "s3":
+        from apps.archive.storage.s3 import S3Storage  # boto3 is slow to load
+
         return S3Storage(name, url)
     message = f"ARCHIVE_URL begins with file: or s3:, not {parts.scheme}:"
     raise ImproperlyConfigured(message)
