@@ -85,6 +85,7 @@ def test_escape_closes_the_palette_and_gives_the_focus_back(browser_page):
     row.focus()
     page.keyboard.press("Control+k")
     expect(page.locator("iso-palette dialog")).to_be_visible()
+    page.keyboard.type("fa")
     page.keyboard.press("Escape")
     expect(page.locator("iso-palette dialog")).to_be_hidden()
     expect(row).to_be_focused()

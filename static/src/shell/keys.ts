@@ -181,11 +181,16 @@ function helpList(group: string, keys: Key[]): HTMLElement {
   const heading = document.createElement('h3')
   heading.textContent = group
   const list = document.createElement('ul')
-  for (const key of keys) {
+  const byLabel = new Map<string, string[]>()
+  for (const key of keys) byLabel.set(key.label, [...(byLabel.get(key.label) ?? []), key.keys])
+  for (const [label, caps] of byLabel) {
     const item = document.createElement('li')
     const words = document.createElement('span')
-    words.textContent = key.label
-    item.append(words, keycaps(key.keys))
+    words.textContent = label
+    const all = document.createElement('span')
+    all.className = 'row'
+    all.append(...[...new Set(caps)].map(keycaps))
+    item.append(words, all)
     list.append(item)
   }
   section.append(heading, list)

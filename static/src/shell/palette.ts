@@ -180,7 +180,7 @@ class IsoPalette extends LitElement {
     let index = 0
     return html`<dialog class="pal" aria-label="Find anything" @close=${this.onClose}
       @click=${(e: MouseEvent) => { if (e.target === this.dialog) this.dialog?.close() }}>
-      <div class="pal__in">${this.icon('search')}<input type="search" autocomplete="off" spellcheck="false" role="combobox"
+      <div class="pal__in">${this.icon('search')}<input type="text" autocomplete="off" spellcheck="false" role="combobox"
         aria-expanded="true" aria-controls="pal-list" aria-autocomplete="list" aria-label="Patient, accession or action"
         aria-activedescendant=${this.items.length ? `pal-${this.at}` : nothing} placeholder="Patient, accession, action"
         @input=${this.onInput} @keydown=${this.onKey}><kbd>Esc</kbd></div>
