@@ -88,10 +88,15 @@ export class Studies {
 
 const LOCALIZER = /scout|topo|localizer|localiser|survey|scano/i
 
+/** Modalities whose objects have no picture to begin with. */
+export const NO_PICTURE: ReadonlySet<string> = new Set([
+  'SR', 'PR', 'KO', 'SEG', 'RTSTRUCT', 'RTPLAN', 'RTDOSE', 'RTRECORD', 'REG', 'DOC', 'ECG', 'HD', 'AU', 'RWV', 'PLAN',
+])
+
 /** The order in which a study's series are worth looking at first. */
 export function firstSeries(study: StudyInfo): SeriesInfo | undefined {
   const rank = (s: SeriesInfo) => {
-    if (['SR', 'PR', 'KO', 'SEG', 'RTSTRUCT', 'RTPLAN', 'RTDOSE', 'REG', 'DOC'].includes(s.modality)) return 2
+    if (NO_PICTURE.has(s.modality)) return 2
     return LOCALIZER.test(s.description) ? 1 : 0
   }
   return [...study.series].sort((a, b) => rank(a) - rank(b) || (a.number ?? 0) - (b.number ?? 0))[0]

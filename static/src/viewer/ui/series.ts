@@ -6,9 +6,10 @@ import type { DisplaySet } from '../dicom/displaysets'
 import { dateInWords, timeBefore } from '../dicom/words'
 import type { SeriesInfo, StudyInfo } from '../launch'
 import { icon } from '../pane/tile'
+import { NO_PICTURE } from '../studies'
 
 function picture(viewer: Viewer, study: StudyInfo, series: SeriesInfo, set?: DisplaySet): TemplateResult {
-  if (set?.kind === 'object') return html`<span class="thumb__p">${icon('doc')}</span>`
+  if (set ? set.kind === 'object' : NO_PICTURE.has(series.modality)) return html`<span class="thumb__p">${icon('doc')}</span>`
   const middle = set?.kind === 'images' && set.multiframe ? set.frames[Math.floor(set.frames.length / 2)] : undefined
   const base = middle ? middle.url.replace(/\/frames\/\d+$/, '') : viewer.studies.seriesUrl(study, series)
   return html`<img class="thumb__p" src="${base}/thumbnail" alt="" loading="lazy" decoding="async"
