@@ -218,3 +218,52 @@ def test_a_toast_offers_undo(browser_page):
         page.keyboard.press("u")
     assert answer.value.request.method == "POST"
     expect(page.locator("[data-toast]")).to_have_text("Undone")
+
+
+def rows_html(*keys):
+    rows = "".join(f'<tr data-row id="r{k}"><td>row {k}</td></tr>' for k in keys)
+    return f'<table class="tbl" role="grid"><tbody data-list id="many">{rows}</tbody></table>'
+
+
+def test_rows_that_arrive_above_do_not_move_what_is_in_view(browser_page):
+    page = browser_page.sign_in(Role.SCHEDULER)
+    browser_page.goto("/patients/?q=oko")
+    answers = [rows_html(*range(60)), rows_html("x", "y", "z", *range(60))]
+    page.route("**/synthetic", lambda route: route.fulfill(body=answers.pop(0)))
+    page.evaluate(
+        """() => {
+          const region = document.querySelector('.scroll')
+          region.id = 'region'
+          for (const [k, v] of Object.entries({'data-live': 'topic', 'hx-get': '/synthetic',
+            'hx-trigger': 'refresh', 'hx-swap': 'innerMorph'})) region.setAttribute(k, v)
+          htmx.process(region)
+          document.dispatchEvent(new CustomEvent('iso:refresh'))
+        }"""
+    )
+    page.locator("#r40").click()
+    before = page.locator("#r40").bounding_box()["y"]
+    page.evaluate("document.dispatchEvent(new CustomEvent('iso:refresh'))")
+    expect(page.get_by_role("button", name="3 new above")).to_be_visible()
+    assert abs(page.locator("#r40").bounding_box()["y"] - before) <= 1
+    expect(page.locator("#r40")).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#r40")).to_be_focused()
+    page.get_by_role("button", name="3 new above").click()
+    expect(page.locator("#rx")).to_be_in_viewport()
+    expect(page.locator(".fresh")).to_have_count(0)
+    expect(page.locator("#r40")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_end_of_the_sign_in_is_announced_and_can_be_put_off(browser_page, settings):
+    settings.SESSION_COOKIE_AGE = 600
+    page = browser_page.sign_in(Role.RADIOLOGIST)
+    page.clock.install()
+    browser_page.goto("/welcome/")
+    dialog = page.get_by_role("dialog", name="Stay signed in?")
+    page.clock.fast_forward("05:00")
+    expect(dialog).to_be_hidden()
+    page.clock.fast_forward("03:30")
+    expect(dialog).to_contain_text("Your sign-in ends in")
+    assert faults(page) == []
+    with page.expect_response("**/preferences/"):
+        dialog.get_by_role("button", name="Stay signed in").click()
+    expect(dialog).to_be_hidden()

@@ -1,5 +1,7 @@
 """The frame's pages without a browser: who may open what, and what is left in the trail."""
 
+import datetime
+
 import pytest
 from django.template.loader import get_template
 
@@ -59,6 +61,8 @@ def test_absent_and_hidden_patients_look_the_same(sign_in, hospital):
     assert absent.status_code == other.status_code == 404
     strip = lambda answer: answer.content.decode().split("<body", 1)[1].split("hx-headers")[0]  # noqa: E731
     assert strip(absent) == strip(other)
+    refused = AuditEvent.objects.get(event="patients.patient.viewed")
+    assert (refused.outcome, refused.patient_key) == (4, str(hidden.pk))
     found = client.get("/palette/", {"q": "away"}).json()["groups"]
     assert not [g for g in found if g["title"] == "Patients"]
 
@@ -116,6 +120,21 @@ def test_a_technologist_does_not_see_what_a_preliminary_report_says(sign_in, hos
     url = f"/patients/{hospital.okonkwo.pk}/?exam=exam-{hospital.today.pk}"
     assert "pulmonary embolism" not in sign_in(R.TECHNOLOGIST).get(url).content.decode()
     assert "pulmonary embolism" in sign_in(R.RADIOLOGIST).get(url).content.decode()
+
+
+def test_the_page_of_a_long_history_takes_no_more_queries(
+    sign_in, hospital, django_assert_max_num_queries
+):
+    procedure = hospital.today.procedure
+    for number in range(30):
+        at = clock.now() - datetime.timedelta(days=20 * number)
+        one = department.exam(hospital.okonkwo, hospital.site, procedure, at)
+        found = department.study(hospital.okonkwo, at, "CT", uid=one.study_instance_uid)
+        department.match(found, one, at)
+    client = sign_in(R.RADIOLOGIST)
+    with django_assert_max_num_queries(32):
+        answer = client.get(f"/patients/{hospital.okonkwo.pk}/")
+    assert len(answer.context["exams"]) == 35
 
 
 def test_a_merged_patient_leads_to_the_survivor(sign_in, hospital):

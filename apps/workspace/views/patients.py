@@ -9,11 +9,13 @@ from django.views.decorators.http import require_GET
 
 from apps.accounts.domain import Permission
 from apps.accounts.pages import page
+from apps.audit.models import Outcome
 from apps.audit.registry import event_type
 from apps.audit.selectors import patient_viewers
 from apps.audit.steps import record_read
 from apps.core.actors import Actor
 from apps.core.clock import now
+from apps.core.errors import NotFoundError
 from apps.patients import audit_events
 from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys, patient_access, patient_search, primary_identifier
@@ -55,7 +57,7 @@ def found_row(patient: Patient) -> dict[str, Any]:
 def jacket(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything about one person; a merged-away one leads to the survivor."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    patient = patient_access(actor, pk)
+    patient = admitted(actor, pk)
     if patient.survivor_id:
         return redirect("workspace:patient", pk=patient.survivor_id)
     record_read(actor=actor, event=audit_events.VIEWED, door="page", patient=patient.pk)
@@ -75,6 +77,26 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "actions": actions_for(actor, patient),
     }
     return render(request, "workspace/patient.html", context)
+
+
+def admitted(actor: Actor, pk: int) -> Patient:
+    """The patient; a refusal of one that exists is recorded, and looks like absence.
+
+    Raises:
+        NotFoundError: absent, or hidden from the actor.
+    """
+    try:
+        return patient_access(actor, pk)
+    except NotFoundError:
+        if Patient.objects.filter(pk=pk).exists():
+            record_read(
+                actor=actor,
+                event=audit_events.VIEWED,
+                door="page",
+                outcome=Outcome.MINOR_FAILURE,
+                patient=pk,
+            )
+        raise
 
 
 def opened_of(exams: list[Exam], asked: str) -> str:

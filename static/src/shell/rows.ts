@@ -132,7 +132,17 @@ export function startRows(): void {
     const row = origin(event)?.closest<HTMLElement>('[data-row]')
     if (row && !isField(origin(event))) open(row)
   })
-  document.addEventListener('htmx:after:swap', restore)
+  // Morphing moves rows about, and a row that is moved loses the focus.
+  let focused = ''
+  document.addEventListener('htmx:before:swap', () => {
+    focused = document.activeElement?.id ?? ''
+  })
+  document.addEventListener('htmx:after:swap', () => {
+    restore()
+    if (focused && document.activeElement === document.body) {
+      document.getElementById(focused)?.focus({ preventScroll: true })
+    }
+  })
   restore()
   const first = $$('[data-list]').map(selectedRow).find((row) => row?.dataset.preview)
   if (first) {

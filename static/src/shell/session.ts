@@ -8,12 +8,14 @@ export function startSession(): void {
   if (!dialog) return
   const url = dialog.dataset.url ?? ''
   const left = $('[data-session-left]', dialog)
-  let ends = Date.now() + Number(dialog.dataset.seconds) * 1000
+  const lasts = Number(dialog.dataset.seconds)
+  const warnAt = Math.min(WARN_BEFORE, lasts / 2)
+  let ends = Date.now() + lasts * 1000
   let over = false
 
   const show = () => {
     const seconds = Math.round((ends - Date.now()) / 1000)
-    if (seconds > WARN_BEFORE || over) return
+    if (seconds > warnAt || over) return
     if (!dialog.open) dialog.showModal()
     over = seconds <= 0
     if (!left) return
@@ -24,7 +26,7 @@ export function startSession(): void {
   $('[data-session-stay]', dialog)?.addEventListener('click', async () => {
     const answer = await post(url)
     if (answer.ok) {
-      ends = Date.now() + Number(dialog.dataset.seconds) * 1000
+      ends = Date.now() + lasts * 1000
       over = false
       dialog.close()
     } else location.reload()
