@@ -97,6 +97,10 @@ class BodyStream(io.RawIOBase):
                 self._loop.call_soon_threadsafe(self._room.set)
         return filled
 
+    async def received(self) -> None:
+        """Return when all of the body has come, or will not."""
+        await asyncio.wait({self._pump_task})
+
     def finish(self) -> None:
         """Stop receiving: the response is complete, whatever of the body was not read."""
         self._pump_task.cancel()
@@ -131,14 +135,18 @@ class Bridge:
         else:
             environ["wsgi.input"] = io.BytesIO()
         answer = _Answer(loop, send)
+        watch = loop.create_task(_watch(receive, body, answer))
         context = contextvars.copy_context()
         work = loop.run_in_executor(self._executor, context.run, self._work, environ, answer)
         try:
             await asyncio.shield(work)
+        except ClientGoneError:
+            return
         except asyncio.CancelledError:  # the server is stopping, or the client went away
             answer.gone = True
             raise
         finally:
+            watch.cancel()
             if body is not None:
                 body.finish()
         if answer.whole is not None:
@@ -226,6 +234,15 @@ class _Answer:
 
     async def _deliver(self, message: Message) -> None:
         await self._send(message)
+
+
+async def _watch(receive: Receive, body: BodyStream | None, answer: _Answer) -> None:
+    """Note that the client left, so that a long answer ends; `send` itself does not tell."""
+    if body is not None:
+        await body.received()
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    answer.gone = True
 
 
 def _part(chunks: list[bytes]) -> Message:

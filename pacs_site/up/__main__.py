@@ -205,9 +205,11 @@ def _listens(host: str, port: int) -> bool:
 
 
 def _not_ready(host: str, port: int) -> str:
+    hosts = os.environ.get("ISOCENTER_ALLOWED_HOSTS", "localhost")
+    allowed = hosts.split(",")[0].strip().lstrip(".")
     connection = http.client.HTTPConnection(host, port, timeout=10)
     try:
-        connection.request("GET", "/readyz", headers={"Host": "localhost"})
+        connection.request("GET", "/readyz", headers={"Host": allowed.replace("*", "localhost")})
         response = connection.getresponse()
         body = response.read()
     except (OSError, http.client.HTTPException) as error:
