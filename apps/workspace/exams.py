@@ -44,6 +44,8 @@ class Exam:
     report: Report | None = None
     version: ReportVersion | None = None
     order_id: int | None = None
+    exam_id: int | None = None
+    bookable: bool = False
     reason: str = ""
     laterality: str = ""
 
@@ -180,6 +182,8 @@ def ordered_exam(procedure: RequestedProcedure, delivered: dict[int, Delivery]) 
         report=report,
         version=versions[-1] if versions else None,
         order_id=order.pk,
+        exam_id=procedure.pk,
+        bookable=order.status == "RE" and step is None,
         reason=order.reason,
         laterality=procedure.laterality,
     )

@@ -60,10 +60,10 @@ HOME = (
 )
 
 
-def is_served(entry: RailEntry) -> bool:
-    """Tell whether the entry's page is there."""
+def is_served(url_name: str) -> bool:
+    """Tell whether a page without arguments is there."""
     try:
-        reverse(entry.url_name)
+        reverse(url_name)
     except NoReverseMatch:
         return False
     return True
@@ -71,7 +71,7 @@ def is_served(entry: RailEntry) -> bool:
 
 def rail_for(actor: Actor) -> list[RailEntry]:
     """Return the entries that the actor may open, in the order of the chain."""
-    return [entry for entry in RAIL if entry.is_for(actor) and is_served(entry)]
+    return [entry for entry in RAIL if entry.is_for(actor) and is_served(entry.url_name)]
 
 
 def home_url(actor: Actor) -> str:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -21,6 +22,7 @@ from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys, patient_access, patient_search, primary_identifier
 from apps.workspace.exams import Exam, exams_of, thumbs_of
 from apps.workspace.forms import PatientSearchForm
+from apps.workspace.navigation import is_served
 from apps.workspace.timeline import timeline
 
 
@@ -74,7 +76,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "thumbs": [t for exam in exams if exam.key == opened for t in thumbs_of(exam)],
         "timeline": timeline(exams, timezone.localdate(now())),
         "viewers": viewers_of(actor, patient),
-        "actions": actions_for(actor, patient),
+        "actions": actions_for(actor, exams, opened),
     }
     return render(request, "workspace/patient.html", context)
 
@@ -126,6 +128,11 @@ def viewers_of(actor: Actor, patient: Patient) -> list[dict[str, Any]]:
     ]
 
 
-def actions_for(actor: Actor, patient: Patient) -> list[dict[str, str]]:
-    """What the actor can begin here."""
-    return []
+def actions_for(actor: Actor, exams: list[Exam], opened: str) -> list[dict[str, str]]:
+    """What the actor can begin here: book the open exam, else the newest that waits for it."""
+    waiting = sorted((e for e in exams if e.bookable), key=lambda e: e.key != opened)
+    may_book = Permission.SCHEDULE_WRITE in actor.permissions and is_served("scheduling:calendar")
+    if not (waiting and may_book):
+        return []
+    url = f"{reverse('scheduling:calendar')}?exam={waiting[0].exam_id}"
+    return [{"url": url, "icon": "calendar", "words": f"Book {waiting[0].title}", "key": "B"}]
