@@ -131,13 +131,17 @@ class Viewer:
             f"{count} display sets",
         )
 
-    def pixels(self, pane: int = 0) -> np.ndarray:
-        """What stands on the screen where the image lies, at 1:1: `(rows, columns, 3)` uint8."""
+    def one_to_one(self, pane: int = 0) -> dict[str, Any]:
+        """The canvas with one screen pixel for each column of the image."""
         self.ask("(v, a) => v.oneToOne(a)", pane)
         self.page.evaluate("() => new Promise(done => requestAnimationFrame(() => done()))")
-        canvas = self.ask("(v, a) => v.canvas(a)", pane)
+        return self.ask("(v, a) => v.canvas(a)", pane)
+
+    def pixels(self, pane: int = 0) -> np.ndarray:
+        """What stands on the screen where the image lies, at 1:1: `(rows, columns, 3)` uint8."""
+        canvas = self.one_to_one(pane)
         matrix = canvas["matrix"]
-        assert [matrix[k] for k in "abcd"] == [1, 0, 0, 1], "not at 1:1"
+        assert [matrix[k] for k in "abcd"] == [1, 0, 0, 1], "its pixels are not square"
         left, top = int(matrix["e"]), int(matrix["f"])
         assert min(left, top) >= 0, "the image is larger than the viewport"
         rgba = np.frombuffer(base64.b64decode(canvas["rgba"]), np.uint8)
