@@ -155,9 +155,12 @@ class Bridge:
     async def call(self, scope: Scope) -> tuple[int, Headers, bytes]:
         """Return status, headers and body of a request without a body; for use in the process."""
         sent: list[Message] = []
+        asked = [{"type": "http.request", "body": b"", "more_body": False}]
 
         async def receive() -> Message:
-            return {"type": "http.request", "body": b"", "more_body": False}
+            if not asked:  # nobody is there to leave; an answer at once would never let others run
+                await asyncio.Event().wait()
+            return asked.pop()
 
         async def send(message: Message) -> None:
             sent.append(message)
