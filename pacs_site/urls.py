@@ -13,5 +13,7 @@ urlpatterns = [
     path("viewer/", include("apps.viewer.urls")),
     path("accounts/", include("apps.accounts.urls")),
     path("dicom-web/", include("apps.dicomweb.urls")),
+    path("schedule/", include("apps.scheduling.urls")),
+    path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
