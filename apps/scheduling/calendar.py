@@ -69,7 +69,7 @@ class Item:
     @property
     def state_words(self) -> str:
         """Its state in words."""
-        return status_words(self.state).words
+        return status_words("sps.STARTED" if self.runs else self.state).words
 
     @property
     def icon(self) -> str:

@@ -123,6 +123,16 @@ def step_access(
     return step
 
 
+def appointment_of(actor: Actor, requested_procedure_id: int) -> int | None:
+    """Return the key of the appointment that an exam has now, if it has one."""
+    return (
+        steps_visible_to(actor)
+        .filter(requested_procedure=requested_procedure_id, status__in=LIVE)
+        .values_list("appointment", flat=True)
+        .first()
+    )
+
+
 def exams_to_book(
     actor: Actor, permission: Permission = Permission.SCHEDULE_WRITE
 ) -> QuerySet[RequestedProcedure]:

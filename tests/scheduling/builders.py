@@ -9,18 +9,21 @@ from apps.scheduling.models import Appointment, Room, ScheduledStep
 from tests.scheduling.conftest import BERLIN, Department, make_department
 
 PASSWORD = "a-demonstration-2026"
-NAMES = """Oyelaran^Tobi Dietrich^Karla Duarte^Rui Marlowe^June Chaudhry^Imran Nilsen^Siri
-Estrada^Luz Fontaine^Odile Hussain^Amira Westbrook^Tom Da Silva^Inês Moretti^Carlo Keane^Aoife
-Halvorsen^Nils Okonkwo^Adaeze Abdullahi^Yusuf Reinholt^Erik Costa^Luísa Salim^Nadia""".split("\n")
+NAMES = [
+    "Oyelaran^Tobi Dietrich^Karla Duarte^Rui Marlowe^June Chaudhry^Imran Nilsen^Siri",
+    "Estrada^Luz Fontaine^Odile Hussain^Amira Westbrook^Tom Da Silva^Inês Moretti^Carlo",
+    "Keane^Aoife",
+    "Halvorsen^Nils Okonkwo^Adaeze Abdullahi^Yusuf Reinholt^Erik Costa^Luísa Salim^Nadia",
+]
 NAMES = [name for line in NAMES for name in line.replace("Da Silva", "Da_Silva").split()]
 
 
 def today_at(text: str, now: datetime.datetime) -> datetime.datetime:
     """The instant of a wall time in Berlin, today."""
     date = now.astimezone(BERLIN).date()
-    return datetime.datetime.combine(
-        date, datetime.time.fromisoformat(text), BERLIN
-    ).astimezone(datetime.UTC)
+    return datetime.datetime.combine(date, datetime.time.fromisoformat(text), BERLIN).astimezone(
+        datetime.UTC
+    )
 
 
 class BusyDay:

@@ -98,6 +98,9 @@ def _panel(
     number, booked = request.GET.get("exam", ""), request.GET.get("appointment", "")
     if booked.isdigit():
         return shown | _appointment(actor, int(booked), at) | {"panel_open": True}
+    held = selectors.appointment_of(actor, int(number)) if number.isdigit() else None
+    if held is not None:
+        return shown | _appointment(actor, held, at) | {"panel_open": True}
     if number.isdigit():
         shown |= _exam(actor, int(number), at) | {"panel_open": True}
         shown["offers"] = _offers(actor, shown["exam"], place, at)
@@ -125,6 +128,7 @@ def _exam(actor: Actor, pk: int, at: datetime.datetime) -> dict[str, Any]:
         "exam": found,
         "patient": patient,
         "number": primary_identifier(patient),
+        "title": _title(found),
         "minutes": int(selectors.length_of(found) / wall_time.MINUTE),
         "at": at,
     }
@@ -167,6 +171,13 @@ def _free(
     place = place_of(request, actor, at)
     since = wall_time.day(place.date, selectors.zone_of(found.order.site)).start
     return selectors.slots_find(actor, found, at=at, since=since, limit=FORM_SLOTS, every=PACE)
+
+
+def _title(found: RequestedProcedure) -> str:
+    """Return the exam with its modality, said once."""
+    if found.description.startswith(found.modality):
+        return found.description
+    return f"{found.modality} {found.description}"
 
 
 def _actor(request: HttpRequest) -> Actor:

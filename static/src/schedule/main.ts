@@ -10,9 +10,21 @@ import { startKeyboard } from './keyboard'
 
 const field = (spot: Spot) => ({ room: laneOf(spot.column)?.dataset.room ?? '', start: instantOf(spot) })
 
+let opened = 0
+const askedAt = new WeakMap<object, number>()
+interface Swap {
+  ctx: { target?: Element }
+}
+
 /** Opens something in the side panel; the address says it, so that it can be kept and shared. */
 async function openPanel(url: string, address = ''): Promise<void> {
+  lift(null)
+  choose(null)
+  opened += 1
   await htmx.ajax('GET', url, { target: '#booking', swap: 'outerMorph' })
+  panel()?.focus({ preventScroll: true })
+  const first = $('[data-offer]')
+  if (first) takeOffer(first)
   if (address) history.replaceState(null, '', address)
 }
 
@@ -91,7 +103,6 @@ function onClick(event: MouseEvent): void {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return
   if (link) {
     event.preventDefault()
-    choose(null)
     void openPanel(link.dataset.panel ?? '', link.href)
   } else if (offer) takeOffer(offer)
   else if (action?.dataset.do === 'move' && grid()) {
@@ -139,10 +150,24 @@ function leave(): void {
   say('Left as it was.')
 }
 
+/** While something is moved, Escape leaves it and closes nothing. */
+function startLeave(): void {
+  const capture = { capture: true }
+  document.addEventListener(
+    'keydown',
+    (event) => {
+      if (event.key !== 'Escape' || !movingItem() || document.querySelector('dialog[open]')) return
+      event.preventDefault()
+      event.stopPropagation()
+      leave()
+    },
+    capture,
+  )
+}
+
 function keys(): void {
   const group = 'Schedule'
   register(
-    { keys: 'Escape', label: 'Leave it as it was', group, when: () => movingItem() !== null, run: leave },
     { keys: 'B', label: 'Choose the next exam to book', group, when: () => !chosenExam() && $('#next-exam') !== null, run: () => $('#next-exam')?.click() },
   )
 }
@@ -162,10 +187,15 @@ function startNow(): void {
   }, 20_000)
 }
 
+/** The grid does not change under a hand that carries something; the panel shows what was opened last. */
 function holdRefresh(): void {
-  // The grid does not change under a hand that carries something.
   document.addEventListener('htmx:before:request', (event) => {
+    askedAt.set((event as CustomEvent<Swap>).detail.ctx, opened)
     if (dragging()) event.preventDefault()
+  })
+  document.addEventListener('htmx:before:swap', (event) => {
+    const { ctx } = (event as CustomEvent<Swap>).detail
+    if (ctx.target?.id === 'booking' && askedAt.get(ctx) !== opened) event.preventDefault()
   })
 }
 
@@ -179,6 +209,7 @@ document.addEventListener('click', onClick)
 document.addEventListener('submit', (event) => void onSubmit(event))
 document.addEventListener('htmx:after:swap', resume)
 keys()
+startLeave()
 startKeyboard()
 startDrag(({ item, exam, spot }) => {
   if (item) void move(item, spot)
