@@ -142,11 +142,10 @@ class Viewer:
         canvas = self.one_to_one(pane)
         matrix = canvas["matrix"]
         assert [matrix[k] for k in "abcd"] == [1, 0, 0, 1], "its pixels are not square"
-        left, top = int(matrix["e"]), int(matrix["f"])
-        assert min(left, top) >= 0, "the image is larger than the viewport"
+        whole = (canvas["height"], canvas["width"]) == (canvas["rows"], canvas["columns"])
+        assert whole, "the image is larger than the viewport"
         rgba = np.frombuffer(base64.b64decode(canvas["rgba"]), np.uint8)
-        whole = rgba.reshape(canvas["height"], canvas["width"], 4)
-        return whole[top : top + canvas["rows"], left : left + canvas["columns"], :3]
+        return rgba.reshape(canvas["rows"], canvas["columns"], 4)[:, :, :3]
 
     def window(self, center: float, width: float, function: str = "LINEAR", pane: int = 0) -> None:
         self.ask("(v, a) => v.setWindow(...a)", [pane, center, width, function])

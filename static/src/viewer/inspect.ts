@@ -81,20 +81,29 @@ export function inspector(viewer: Viewer) {
       const [x, y] = pane(at).view.toCanvas([column, row])
       return [box.left + x, box.top + y]
     },
-    /** What is on the canvas now, RGBA in base64, and where image pixels lie on it. */
+    /**
+     * The part of the canvas that the image takes, RGBA in base64, `left` and `top` in screen pixels, and how
+     * image pixels lie on the whole canvas.
+     */
     canvas: (at: number) => {
       const { view } = pane(at)
       const canvas = view.getCanvas()
-      const { width, height } = canvas
-      // Read from a copy, so that the canvas on the page stays on the graphics card.
-      const copy = new OffscreenCanvas(width, height)
-      const context = copy.getContext('2d', { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D
-      context.drawImage(canvas, 0, 0)
-      const image = view.image
+      const { image } = view
       const matrix = image && matrixOf((c, r, i) => view.worldToCanvas([...imageToWorld(i, c, r)]), image, devicePixelRatio || 1)
+      const within = (v: number, most: number) => Math.min(Math.max(Math.round(v), 0), most)
+      const { e = 0, f = 0 } = matrix ?? {}
+      const [left, top] = [within(e, canvas.width), within(f, canvas.height)]
+      const right = matrix && image ? within(e + matrix.a * image.columns + matrix.c * image.rows, canvas.width) : canvas.width
+      const bottom = matrix && image ? within(f + matrix.b * image.columns + matrix.d * image.rows, canvas.height) : canvas.height
+      const [width, height] = [right - left, bottom - top]
+      // Read from a copy, so that the canvas on the page stays on the graphics card.
+      const copy = new OffscreenCanvas(Math.max(width, 1), Math.max(height, 1))
+      const context = copy.getContext('2d', { willReadFrequently: true }) as OffscreenCanvasRenderingContext2D
+      context.drawImage(canvas, -left, -top)
       return {
-        width, height, matrix: matrix ?? null, rows: image?.rows ?? 0, columns: image?.columns ?? 0,
-        rgba: base64(context.getImageData(0, 0, width, height).data),
+        left, top, width: copy.width, height: copy.height, matrix: matrix ?? null,
+        rows: image?.rows ?? 0, columns: image?.columns ?? 0,
+        rgba: base64(context.getImageData(0, 0, copy.width, copy.height).data),
       }
     },
     measurements: () => viewer.measurements.all.map((m) => {
