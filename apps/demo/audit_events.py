@@ -1,0 +1,6 @@
+"""Audited events of the demo hospital."""
+
+from apps.audit.models import Action
+from apps.audit.registry import register
+
+SEEDED = register("demo.hospital.seeded", Action.CREATE, "Made the demo hospital")

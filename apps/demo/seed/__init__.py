@@ -1,0 +1,1 @@
+"""The demo hospital: invented people, plausible work, repeatable by seed."""
