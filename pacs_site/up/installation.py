@@ -21,8 +21,8 @@ ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for ano
 
 
 def truth(name: str, *, default: bool) -> bool:
-    """Read a yes or no from the environment."""
-    return os.environ.get(name, str(int(default))).lower() in ("1", "true", "yes", "on")
+    """Read a yes or no from the environment; empty is not said: make exports it so."""
+    return (os.environ.get(name) or str(int(default))).lower() in ("1", "true", "yes", "on")
 
 
 @dataclass
