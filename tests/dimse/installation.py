@@ -108,8 +108,11 @@ class Installation:
         self.listener = None
         return code
 
+    def url(self, database: str = "isocenter") -> str:
+        return f"postgresql://postgres@/{database}?host={self.server.folder}"
+
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.server.url) as connection:
+        with psycopg.connect(self.url()) as connection:
             return connection.execute(sql, parameters).fetchall()
 
 
@@ -126,9 +129,7 @@ def installation(folder: Path) -> Iterator[Installation]:
     process = server.start(folder / "postgres.log")
     made = Installation(folder, server)
     try:
-        with psycopg.connect(
-            server.url.replace("/isocenter?", "/postgres?"), autocommit=True
-        ) as connection:
+        with psycopg.connect(made.url("postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE isocenter")
         made.manage("migrate", "-v0")
         yield made
