@@ -102,6 +102,16 @@ def test_the_same_again_is_no_second_copy(modality):
     assert not Path(write_storage().local_path(again.staged.key)).exists()
 
 
+def test_recording_the_very_same_file_again_keeps_it(modality):
+    staged = stage(as_file(ct_slice()))
+    for expected in (InstanceStatus.STORED, InstanceStatus.ALREADY_HERE):
+        (result,) = instances_record(actor=modality, batch=[staged], at=clock.now(), door="dimse")
+        assert result.status is expected
+    location = Location.objects.get()
+    assert location.key == staged.key
+    assert write_storage().read(location.key)
+
+
 def test_twice_in_one_batch_is_one(modality):
     sent = as_file(ct_slice())
     results = record(modality, sent, sent)

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
-from django.db.models import Count, Sum
+from django.db.models import Count
 
 from apps.archive.models import Location, StoredObject
 from apps.studies.ingest.received import Received
 from apps.studies.models import Instance, InstanceVersion, Series, Study
+
+COUNTED = (
+    *("number_of_series", "number_of_instances", "modalities_in_study", "sop_classes_in_study"),
+    *("last_received_at", "version", "completeness", "completeness_evidence"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +64,56 @@ def file_instances(
 
 
 def refresh_counts(
-    studies: Sequence[Study], series: Sequence[Series], at: datetime.datetime
+    studies: Sequence[Study], fresh: Sequence[tuple[Received, Series]], at: datetime.datetime
 ) -> None:
-    """Bring the counts and unions of touched rows up to date; the studies are locked."""
-    counted = dict(
-        Instance.objects.filter(series__in=series).values_list("series").annotate(n=Count("pk"))
-    )
-    for one in series:
-        one.number_of_instances = counted.get(one.pk, 0)
-        one.version += 1
-    Series.objects.bulk_update(series, ["number_of_instances", "version"])
-    totals = {
-        study_id: totals
-        for study_id, *totals in Series.objects.filter(study__in=studies)
-        .values_list("study_id")
-        .annotate(
-            series_count=Count("pk"),
-            instance_count=Sum("number_of_instances"),
-            modalities=ArrayAgg("modality", distinct=True, order_by="modality"),
-        )
-    }
+    """Bring the counts and unions of touched rows up to date and save them.
+
+    The studies are locked, and every writer of a series holds its study: what was read is what is
+    there, so the new instances are added. Only where a series is new is anything counted.
+
+    Args:
+        studies: of the fresh instances, locked; what the caller changed of `COUNTED` is saved too.
+        fresh: the instances that are new, each with its series.
+        at: time of receipt.
+    """
+    added: dict[int, int] = defaultdict(int)
+    series: dict[int, Series] = {}
     classes: dict[int, set[str]] = defaultdict(set)
-    for study_id, sop_class in (
-        Instance.objects.filter(series__in=series)
-        .values_list("series__study_id", "sop_class_uid")
-        .distinct()
-    ):
-        classes[study_id].add(sop_class)
+    with_new_series: set[int] = set()
+    for received, one in fresh:
+        added[one.study_id] += 1
+        classes[one.study_id].add(received.uids["sop_class_uid"])
+        if one.pk not in series:
+            series[one.pk] = one
+            one.version += 1
+            if not one.number_of_instances:
+                with_new_series.add(one.study_id)
+        one.number_of_instances += 1
+    for one in series.values():
+        Series.objects.filter(pk=one.pk).update(
+            number_of_instances=one.number_of_instances, version=one.version
+        )
+    totals = _series_of(with_new_series) if with_new_series else {}
     for study in studies:
-        study.number_of_series, study.number_of_instances, modalities = totals[study.pk]
-        study.modalities_in_study = [modality for modality in modalities if modality]
+        if study.pk in totals:
+            study.number_of_series, modalities = totals[study.pk]
+            study.modalities_in_study = [modality for modality in modalities if modality]
+        study.number_of_instances += added[study.pk]
         study.sop_classes_in_study = sorted({*study.sop_classes_in_study, *classes[study.pk]})
         study.last_received_at = at
         study.version += 1
+        Study.objects.filter(pk=study.pk).update(**{name: getattr(study, name) for name in COUNTED})
+
+
+def _series_of(study_ids: set[int]) -> dict[int, tuple[int, list[str]]]:
+    """Return, by study, how many series it has and their modalities."""
+    rows = Series.objects.filter(study__in=study_ids).values_list("study_id")
+    return {
+        study_id: (count, modalities)
+        for study_id, count, modalities in rows.annotate(
+            count=Count("pk"), modalities=ArrayAgg("modality", distinct=True, order_by="modality")
+        )
+    }
 
 
 def _digests(wanted: dict[str, tuple[Received, Series]]) -> dict[str, tuple[int, str]]:

@@ -14,6 +14,7 @@ from apps.accounts.domain import Permission
 from apps.accounts.models import Site
 from apps.accounts.selectors import main_site
 from apps.archive.incoming import Staged, discard_staged, publish_staged
+from apps.archive.models import Location
 from apps.audit.models import Outcome
 from apps.audit.steps import record, record_read
 from apps.core import live
@@ -31,10 +32,6 @@ from apps.studies.steps import OTHER_VERSION, attention_open, study_match
 log = structlog.get_logger(__name__)
 
 DEADLOCK_TRIES = 3
-COUNTED = (
-    "number_of_series", "number_of_instances", "modalities_in_study", "sop_classes_in_study",
-    "last_received_at", "version", "completeness", "completeness_evidence",
-)  # fmt: skip
 
 
 class InstanceStatus(enum.StrEnum):
@@ -137,11 +134,10 @@ def _record(
     touched = sorted({received.study_instance_uid for received in fresh})
     changed = [studies[uid] for uid in touched]
     if changed:
-        pairs = {(r.study_instance_uid, r.series_instance_uid) for r in fresh}
-        refresh_counts(changed, [series[pair] for pair in sorted(pairs)], at)
         for study in changed:
             study.completeness, study.completeness_evidence = Completeness.RECEIVING.value, ""
-        Study.objects.bulk_update(changed, COUNTED)
+        pairs = [(r, series[r.study_instance_uid, r.series_instance_uid]) for r in fresh]
+        refresh_counts(changed, pairs, at)
     _match_new(created, fresh, actor, at)
     _tell(changed, filed, studies, actor, at, door)
     return filed
@@ -197,10 +193,16 @@ def _tell(  # noqa: PLR0917 - one caller, which has them all at hand
 
 
 def _after(actor: Actor, results: Sequence[InstanceResult], door: str) -> None:
-    """Remove files that no row names, and put refusals on record."""
-    for result in results:
-        if result.status in (InstanceStatus.REFUSED, InstanceStatus.ALREADY_HERE):
-            discard_staged(result.staged)
+    """Remove files that no row names, and put refusals on record.
+
+    A repeat may be this very file: recorded by an earlier try whose answer was lost. It stays.
+    """
+    spare = [result.staged for result in results if result.status is not InstanceStatus.STORED]
+    keys = [staged.key for staged in spare]
+    named = set(Location.objects.filter(key__in=keys).values_list("storage", "key")) if keys else ()
+    for staged in spare:
+        if (staged.storage, staged.key) not in named:
+            discard_staged(staged)
     refused = [result for result in results if result.status is InstanceStatus.REFUSED]
     if refused:
         with transaction.atomic():
