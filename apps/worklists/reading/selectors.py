@@ -17,7 +17,6 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce
 
-from apps.accounts import policy
 from apps.accounts.domain import Permission
 from apps.accounts.models import User
 from apps.core.actors import Actor
@@ -25,6 +24,7 @@ from apps.core.errors import NotFoundError
 from apps.orders.models import Procedure
 from apps.patients.domain import fold
 from apps.patients.models import Patient
+from apps.studies import policies as study_policies
 from apps.studies.domain import Completeness
 from apps.studies.models import Study, StudyMatch
 from apps.worklists.models import ReadingFilter, ReadingItem
@@ -164,7 +164,7 @@ def priors_of(actor: Actor, item: ReadingItem) -> QuerySet[Study]:
     root = item.patient.survivor_id or item.patient_id or 0
     people = Patient.objects.filter(Q(pk=root) | Q(survivor=root))
     return (
-        Study.objects.filter(_studies_visible(actor), patient__in=people)
+        Study.objects.filter(study_policies.visible(actor), patient__in=people)
         .exclude(pk__in=studies_of(item).values("pk"))
         .order_by("-study_date", "-study_time", "-pk")
     )
@@ -270,7 +270,7 @@ def _number_of_priors(actor: Actor) -> Coalesce:
         study=OuterRef("pk"), requested_procedure=OuterRef(OuterRef("requested_procedure_id"))
     )
     others = (
-        Study.objects.filter(_studies_visible(actor), patient__in=people)
+        Study.objects.filter(study_policies.visible(actor), patient__in=people)
         .exclude(pk=Coalesce(OuterRef("study_id"), 0))
         .exclude(Exists(own))
         .order_by()
@@ -278,11 +278,3 @@ def _number_of_priors(actor: Actor) -> Coalesce:
         .annotate(n=Count("pk"))
     )
     return Coalesce(Subquery(others.values("n"), output_field=IntegerField()), 0)
-
-
-def _studies_visible(actor: Actor) -> Q:
-    return policy.visible(
-        actor,
-        Permission.STUDY_READ,
-        policy.Fields(exams=lambda exams: Q(matches__requested_procedure__in=exams)),
-    )
