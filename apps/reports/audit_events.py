@@ -18,3 +18,6 @@ FINALISED = register("reports.report.finalised", Action.UPDATE, "Signed a report
 ADDENDED = register("reports.report.addended", Action.UPDATE, "Added to a signed report")
 CORRECTED = register("reports.report.corrected", Action.UPDATE, "Corrected a signed report")
 CANCELLED = register("reports.report.cancelled", Action.UPDATE, "Withdrew a report")
+SIGNATURE_REFUSED = register(
+    "reports.report.signature-refused", Action.EXECUTE, "Gave a wrong password to sign"
+)

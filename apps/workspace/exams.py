@@ -16,7 +16,7 @@ from apps.exchange.models import Delivery
 from apps.orders.models import RequestedProcedure
 from apps.orders.selectors import exams_visible_to
 from apps.patients.models import Patient
-from apps.patients.selectors import alias_keys
+from apps.patients.selectors import alias_keys, current
 from apps.reports import policies as report_policies
 from apps.reports.models import Report, ReportVersion
 from apps.scheduling.models import ScheduledStep
@@ -48,6 +48,7 @@ class Exam:
     bookable: bool = False
     reason: str = ""
     laterality: str = ""
+    patient: Patient | None = None
 
     @property
     def number(self) -> int:
@@ -123,6 +124,14 @@ def thumbs_of(exam: Exam, limit: int = 3) -> list[Thumb]:
 def exams_of(actor: Actor, patient: Patient) -> list[Exam]:
     """Every exam of a person that the actor may see, newest first, in six queries."""
     keys = alias_keys(patient)
+    found = exams_for(actor, exams_visible_to(actor).filter(order__patient__in=keys))
+    loose = studies_visible_to(actor).filter(patient__in=keys, matches=None).select_related("site")
+    found += [loose_exam(study) for study in loose]
+    return sorted(found, key=lambda e: (e.day or datetime.date.min, e.number), reverse=True)
+
+
+def exams_for(actor: Actor, procedures: QuerySet[RequestedProcedure]) -> list[Exam]:
+    """These exams as the actor may see them, in the order given: five queries."""
     reports = Report.objects.filter(report_policies.visible(actor)).prefetch_related(
         Prefetch("versions", ReportVersion.objects.order_by("number"))
     )
@@ -130,21 +139,15 @@ def exams_of(actor: Actor, patient: Patient) -> list[Exam]:
     steps = ScheduledStep.objects.select_related("appointment__room").prefetch_related(
         "performed_steps"
     )
-    procedures = (
-        exams_visible_to(actor)
-        .filter(order__patient__in=keys)
-        .select_related("order__site", "order__referrer", "procedure")
-        .prefetch_related(
-            Prefetch("scheduled_steps", steps.order_by("start_at")),
-            Prefetch("matches", matches),
-            Prefetch("reports", reports),
-        )
+    rows = procedures.select_related(
+        "order__site", "order__referrer", "order__patient__survivor", "procedure"
+    ).prefetch_related(
+        Prefetch("scheduled_steps", steps.order_by("start_at")),
+        Prefetch("matches", matches),
+        Prefetch("reports", reports),
     )
-    delivered = deliveries_of(procedures)
-    found = [ordered_exam(one, delivered) for one in procedures]
-    loose = studies_visible_to(actor).filter(patient__in=keys, matches=None).select_related("site")
-    found += [loose_exam(study) for study in loose]
-    return sorted(found, key=lambda e: (e.day or datetime.date.min, e.number), reverse=True)
+    delivered = deliveries_of(rows)
+    return [ordered_exam(one, delivered) for one in rows]
 
 
 def deliveries_of(procedures: QuerySet[RequestedProcedure]) -> dict[int, Delivery]:
@@ -186,6 +189,7 @@ def ordered_exam(procedure: RequestedProcedure, delivered: dict[int, Delivery]) 
         bookable=order.status == "RE" and step is None,
         reason=order.reason,
         laterality=procedure.laterality,
+        patient=current(order.patient),
     )
     exam.chain = chain_of(procedure, step, exam, delivered)
     return exam

@@ -1,14 +1,5 @@
-import pytest
+"""The reading room of tests/reading."""
 
-from tests.reading.builders import ReadingRoom, make_room
+from tests.reading.conftest import committed_room, room, watched
 
-
-@pytest.fixture
-def room(db) -> ReadingRoom:
-    return make_room()
-
-
-@pytest.fixture
-def committed_room(transactional_db) -> ReadingRoom:
-    """The same, committed, for threads and browsers."""
-    return make_room()
+__all__ = ["committed_room", "room", "watched"]

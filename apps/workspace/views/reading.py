@@ -185,9 +185,7 @@ def toggle(request: HttpRequest, pk: int) -> HttpResponse:
 def heartbeat(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep the reader's claim alive; tells the page where it is not the reader's any more."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    return JsonResponse(
-        {"claimed": services.reading_heartbeat(actor=actor, item_id=pk, at=now())}
-    )
+    return JsonResponse({"claimed": services.reading_heartbeat(actor=actor, item_id=pk, at=now())})
 
 
 @require_POST

@@ -118,10 +118,7 @@ document.addEventListener('toast', () => {
   $<HTMLDialogElement>('#preview dialog[open]')?.close()
   refreshPreview()
 })
-document.addEventListener('error', (event) => {
-  // a thumbnail that cannot be drawn leaves its place and its words
-  if (event.target instanceof HTMLImageElement) event.target.classList.add('is-missing')
-}, true)
+
 
 const list = activeList()
 const first = list && !selectedRow(list) ? rowsOf(list)[0] : null

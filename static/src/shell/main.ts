@@ -7,6 +7,7 @@ import { startForms } from './forms'
 import { startKeys } from './keys'
 import { startLive } from './live'
 import { startPalette } from './palette'
+import { startPictures } from './pictures'
 import { startPreferences } from './preferences'
 import { startRows } from './rows'
 import { startSession } from './session'
@@ -19,6 +20,7 @@ startForms()
 startKeys()
 startToasts()
 startLive()
+startPictures()
 startPreferences()
 startSession()
 startTimers()
