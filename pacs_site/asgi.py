@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import signal
+from types import FrameType
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
 
@@ -37,10 +39,26 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
 
+def _end_streams_on_signal() -> None:
+    """End the streams at the signal to stop: the server waits for them before it tells us.
+
+    The event loop has a handler of the server's, which it runs on the byte that the interpreter
+    writes to its wake-up pipe; a Python handler beside it does not disturb that.
+    """
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(hub.close)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
 async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            _end_streams_on_signal()
             await send({"type": "lifespan.startup.complete"})
         else:
             hub.close()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.core.exceptions import SuspiciousFileOperation
 
 from pacs_site.bridge import Headers, Scope, Send
 
@@ -77,7 +78,10 @@ class StaticFiles:
         name = url.removeprefix(self.prefix)
         if name.startswith("src/") or ".." in name.split("/"):
             return None  # what the bundle was made from is not part of the product
-        found = finders.find(name)
+        try:
+            found = finders.find(name)
+        except SuspiciousFileOperation:  # a path that leads out of the folders
+            return None
         if not isinstance(found, str):
             return None
         path = Path(found)
