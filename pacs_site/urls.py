@@ -17,6 +17,7 @@ urlpatterns = [
     path("accounts/", include("apps.accounts.urls")),
     path("dicom-web/", include("apps.dicomweb.urls")),
     path("schedule/", include("apps.scheduling.urls")),
+    path("perform/", include("apps.worklists.urls")),
     path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
