@@ -214,3 +214,8 @@ class AttentionItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.summary}"
+
+    @property
+    def address(self) -> str:
+        """Its app and its number, `orders-12`: how pages and the audit name it."""
+        return f"{self._meta.app_label}-{self.pk}"

@@ -132,6 +132,22 @@ def delivery_bury(
 
 
 @transaction.atomic(durable=True)
+def peer_retry(*, actor: Actor, peer_id: int, at: datetime.datetime) -> int:
+    """Make everything that waits for a peer due now; return how many messages wait.
+
+    Raises:
+        NotFoundError: nothing waits for it, or it is not at the actor's sites.
+    """
+    policy.require(actor, Permission.ATTENTION_RESOLVE)
+    visible = policy.visible(actor, Permission.ATTENTION_RESOLVE, DELIVERY_FIELDS)
+    waiting = Delivery.objects.filter(visible, peer=peer_id, status=Delivery.Status.QUEUED)
+    count = Delivery.objects.filter(pk__in=waiting.values("pk")).update(due_at=at)
+    if not count:
+        raise NotFoundError(peer=peer_id)
+    return count
+
+
+@transaction.atomic(durable=True)
 def delivery_resend(
     *, actor: Actor, delivery_id: int, at: datetime.datetime, payload: str | None = None
 ) -> Delivery:

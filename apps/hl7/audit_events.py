@@ -5,4 +5,3 @@ from apps.audit.registry import register
 
 REFUSED = register("hl7.message.refused", Action.EXECUTE, "Refused an HL7 message")
 REPLAYED = register("hl7.message.replayed", Action.EXECUTE, "Processed an HL7 message again")
-ITEM_CLOSED = register("hl7.attention.closed", Action.UPDATE, "Closed a refused HL7 message")

@@ -14,10 +14,10 @@ from apps.audit.steps import record
 from apps.core import live
 from apps.core.actors import Actor, ActorKind
 from apps.core.errors import DomainError, NotFoundError
-from apps.core.steps import lock, savepoint
+from apps.core.steps import savepoint
 from apps.hl7 import audit_events, steps
 from apps.hl7.domain.acknowledgement import AckCode, ErrorCode, Problem, build_ack
-from apps.hl7.domain.charsets import CharsetError
+from apps.hl7.domain.charsets import CharsetError, decode
 from apps.hl7.domain.inbound import FieldError
 from apps.hl7.domain.message import Message, MessageError, header_of, parse
 from apps.hl7.errors import ControlIdReusedError, MessageSettledError, answer_for
@@ -89,46 +89,14 @@ def message_replay(*, actor: Actor, message_id: int, at: datetime.datetime) -> H
     return row
 
 
-@transaction.atomic(durable=True)
-def refusal_close(
-    *, actor: Actor, item_id: int, reason: str, at: datetime.datetime
-) -> Hl7Attention:
-    """Close the item of a refused message that needs nothing more; the message stays kept."""
-    item = _item(actor, item_id, open_=True)
-    item.resolved_at, item.resolved_by, item.resolution = at, actor.key, reason[:300]
-    item.save()
-    record(actor=actor, event=audit_events.ITEM_CLOSED, door="page", key=f"hl7-item:{item.pk}")
-    live.notify(live.ATTENTION)
-    return item
-
-
-@transaction.atomic(durable=True)
-def refusal_reopen(*, actor: Actor, item_id: int, at: datetime.datetime) -> Hl7Attention:
-    """Undo `refusal_close`."""
-    item = _item(actor, item_id, open_=False)
-    item.resolved_at, item.resolved_by, item.resolution = None, "", ""
-    item.save()
-    record(
-        actor=actor,
-        event=audit_events.ITEM_CLOSED,
-        door="page",
-        key=f"hl7-item:{item.pk}",
-        undone=at.isoformat(),
-    )
-    live.notify(live.ATTENTION)
-    return item
-
-
-def _item(actor: Actor, item_id: int, *, open_: bool) -> Hl7Attention:
-    policy.require(actor, Permission.ATTENTION_RESOLVE)
-    item = Hl7Attention.objects.filter(
-        policy.visible(actor, Permission.ATTENTION_RESOLVE, ATTENTION_FIELDS),
-        pk=item_id,
-        resolved_at__isnull=open_,
-    ).first()
-    if item is None:
-        raise NotFoundError(item=item_id)
-    return lock(item)
+def message_readable(message: Hl7Message) -> str:
+    """Return a kept message as text to look at, one segment a line."""
+    raw = bytes(message.raw)
+    try:
+        text = decode(raw).text
+    except CharsetError:
+        text = raw.decode("ascii", "backslashreplace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _process(row: Hl7Message, at: datetime.datetime) -> bytes:

@@ -159,10 +159,6 @@ def test_identifiers_of_two_people_are_refused_and_shown(hospital):
     assert not attention_visible_to(hospital.north_scheduler).exists()
     send(data)
     assert Hl7Attention.objects.count() == 1
-    services.refusal_close(actor=hospital.scheduler, item_id=item.pk, reason="x", at=AT)
-    assert not attention_visible_to(hospital.scheduler).exists()
-    services.refusal_reopen(actor=hospital.scheduler, item_id=item.pk, at=AT)
-    assert attention_visible_to(hospital.scheduler).get() == item
 
 
 def test_unknown_sex_is_a_warning(hospital):
