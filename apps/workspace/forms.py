@@ -1,14 +1,17 @@
 """What a browser may send to the workspace's own pages."""
 
 import datetime
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.forms.widgets import CheckboxInput, CheckboxSelectMultiple, DateInput
 
 from apps.accounts.domain import Role, Verb
-from apps.accounts.models import Site
+from apps.accounts.models import Site, User
 from apps.audit.registry import event_types
+from apps.core.actors import Actor
+from apps.orders.models import Procedure
+from apps.orders.selectors import procedures_active
 
 DOORS = {
     "page": "page",
@@ -150,3 +153,65 @@ class PatientSearchForm(StyledForm):
     born = forms.DateField(
         label="Born", required=False, widget=DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
+
+
+class ProcedureField(forms.ModelChoiceField):
+    """The catalogue, each line by its name: typing its first letters finds it."""
+
+    def label_from_instance(self, obj: Procedure) -> str:
+        """Return the name alone."""
+        return obj.meaning
+
+
+class OrderForm(StyledForm):
+    """An exam to be ordered: what, which side, how soon, why, and for whom the result is."""
+
+    procedure = ProcedureField(label="Exam", queryset=Procedure.objects.none())
+    laterality = forms.ChoiceField(
+        label="Side", required=False, choices=[("", "none"), ("L", "left"), ("R", "right")]
+    )
+    priority = forms.ChoiceField(
+        label="How soon",
+        choices=[("routine", "routine"), ("urgent", "urgent"), ("stat", "stat")],
+        initial="routine",
+    )
+    reason = forms.CharField(
+        label="Why",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="The radiologist reads this first.",
+    )
+    reason_code = forms.CharField(label="Reason as a code", max_length=64, required=False)
+    reason_scheme = forms.ChoiceField(
+        label="Code system",
+        required=False,
+        choices=[("I10", "ICD-10"), ("SCT", "SNOMED CT")],
+        initial="I10",
+    )
+    clinical_info = forms.CharField(
+        label="What else to know",
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="Allergies, implants, earlier operations, kidney function.",
+    )
+    referrer = forms.ModelChoiceField(
+        label="Result goes to", queryset=User.objects.none(), required=False
+    )
+    service = forms.CharField(label="Ward or clinic", max_length=64, required=False)
+    site = forms.ModelChoiceField(label="Where", queryset=Site.objects.none(), empty_label=None)
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sites = Site.objects.order_by("code")
+        if not actor.all_sites:
+            sites = sites.filter(pk__in=actor.sites)
+        choices: dict[str, Any] = {
+            "procedure": procedures_active(),
+            "referrer": User.objects.filter(
+                roles__contains=[Role.REFERRER.value], is_active=True
+            ).order_by("last_name", "first_name", "pk"),
+            "site": sites,
+        }
+        for name, rows in choices.items():
+            cast("forms.ModelChoiceField", self.fields[name]).queryset = rows
+        self.fields["site"].initial = actor.home_site

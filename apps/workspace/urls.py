@@ -1,7 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from apps.workspace.views import administration, audit, home, palette, patients
+from apps.workspace.views import administration, attention, audit, home, orders, palette, patients
 
 
 class RegisterConverter(StringConverter):
@@ -20,6 +20,16 @@ urlpatterns = [
     path("preferences/", home.preferences, name="preferences"),
     path("patients/", patients.search, name="patients"),
     path("patients/<int:pk>/", patients.jacket, name="patient"),
+    path("orders/new/", orders.new, name="order-new"),
+    path("orders/new/alerts/", orders.alerts, name="order-alerts"),
+    path("orders/<int:pk>/", orders.order, name="order"),
+    path("orders/<int:pk>/cancel/", orders.cancel, name="order-cancel"),
+    path("orders/<int:pk>/accept/", orders.accept, name="order-accept"),
+    path("orders/<int:pk>/undo/", orders.undo, name="order-undo"),
+    path("attention/", attention.attention, name="attention"),
+    path("attention/<slug:key>/", attention.case, name="attention-case"),
+    path("attention/<slug:key>/<slug:verb>/", attention.deed, name="attention-do"),
+    path("attention/<slug:key>/undo/<slug:verb>/", attention.undo, name="attention-undo"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit-event"),
     path("administration/", administration.index, name="administration"),

@@ -76,7 +76,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "thumbs": [t for exam in exams if exam.key == opened for t in thumbs_of(exam)],
         "timeline": timeline(exams, timezone.localdate(now())),
         "viewers": viewers_of(actor, patient),
-        "actions": actions_for(actor, exams, opened),
+        "actions": actions_for(actor, patient, exams, opened),
     }
     return render(request, "workspace/patient.html", context)
 
@@ -128,11 +128,18 @@ def viewers_of(actor: Actor, patient: Patient) -> list[dict[str, Any]]:
     ]
 
 
-def actions_for(actor: Actor, exams: list[Exam], opened: str) -> list[dict[str, str]]:
-    """What the actor can begin here: book the open exam, else the newest that waits for it."""
+def actions_for(
+    actor: Actor, patient: Patient, exams: list[Exam], opened: str
+) -> list[dict[str, str]]:
+    """What the actor can begin here: book what waits, the open exam before others; order one."""
+    order: list[dict[str, str]] = []
+    if Permission.ORDER_WRITE in actor.permissions:
+        url = f"{reverse('workspace:order-new')}?patient={patient.pk}"
+        order = [{"url": url, "icon": "plus", "words": "Order an exam", "key": "O"}]
     waiting = sorted((e for e in exams if e.bookable), key=lambda e: e.key != opened)
     may_book = Permission.SCHEDULE_WRITE in actor.permissions and is_served("scheduling:calendar")
     if not (waiting and may_book):
-        return []
+        return order
     url = f"{reverse('scheduling:calendar')}?exam={waiting[0].exam_id}"
-    return [{"url": url, "icon": "calendar", "words": f"Book {waiting[0].title}", "key": "B"}]
+    book = {"url": url, "icon": "calendar", "words": f"Book {waiting[0].title}", "key": "B"}
+    return [book, *order]
