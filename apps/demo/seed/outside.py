@@ -43,13 +43,14 @@ def read(path: Path) -> Drawn | None:
     file = path.read_bytes()
     if file[128:132] != b"DICM":
         return None
-    meta = pydicom.filereader.read_file_meta_info(path)
-    if "FileMetaInformationGroupLength" not in meta:
+    ds = pydicom.dcmread(path, specific_tags=["SOPClassUID", "SOPInstanceUID"])
+    if "FileMetaInformationGroupLength" not in ds.file_meta:
         return None
+    # Named by what the data set says, as a sender of it would: some of these differ in group 2.
     return Drawn(
-        str(meta.MediaStorageSOPClassUID),
-        str(meta.MediaStorageSOPInstanceUID),
-        str(meta.TransferSyntaxUID),
+        str(ds.SOPClassUID),
+        str(ds.SOPInstanceUID),
+        str(ds.file_meta.TransferSyntaxUID),
         file[data_set_offset(file) :],
     )
 
