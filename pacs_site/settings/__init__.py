@@ -177,6 +177,17 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15.0},
     },
+    # A study that nothing is added to is complete; a scanner step that never ended is late.
+    "studies-settle": {
+        "task": "apps.studies.tasks.settle_studies",
+        "schedule": 20.0,
+        "options": {"expires": 20.0},
+    },
+    "performed-steps": {
+        "task": "apps.worklists.tasks.performed_steps_look",
+        "schedule": 300.0,
+        "options": {"expires": 300.0},
+    },
 }
 ARCHIVE_URL = env.str("ARCHIVE_URL", "") or (HOME / "archive").as_uri()
 
