@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils import timezone
 
 from apps.audit.models import Outcome
@@ -229,7 +230,10 @@ def _study_words(
         moment=study_moment(study),
         status=_exception(study),
         series=series.get(study.pk, []),
-        report={"words": status_words(f"report.{report.status}").words, "url": ""}
+        report={
+            "words": status_words(f"report.{report.status}").words,
+            "url": reverse("reports:report", args=[report.pk]),
+        }
         if report
         else None,
     )
