@@ -16,8 +16,8 @@ REACHED = (
     "apps.worklists.performing",
     "apps.dimse",
 )
-# Raised there for pages only, or before an association stands.
-NEVER = {"worklists.nothing-to-undo", "core.error"}
+# Raised there for pages and rendering only.
+NEVER = {"worklists.nothing-to-undo", "studies.cannot-render", "core.error"}
 
 
 def errors_within(error: type[DomainError]) -> set[type[DomainError]]:
