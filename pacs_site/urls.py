@@ -18,6 +18,5 @@ urlpatterns = [
     path("dicom-web/", include("apps.dicomweb.urls")),
     path("schedule/", include("apps.scheduling.urls")),
     path("perform/", include("apps.worklists.urls")),
-    path("accounts/", include("allauth.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
