@@ -1,6 +1,6 @@
 """What every page's frame shows: rail, account, theme, safety banners. In templates: `shell`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from apps.accounts.domain import Role
 from apps.accounts.models import User
 from apps.accounts.selectors import main_site
+from apps.workspace.attention.selectors import counts
 from apps.workspace.navigation import RailEntry, rail_for
 
 ROLE_WORDS = {
@@ -80,7 +81,12 @@ class Shell:
     def rail(self) -> list[RailEntry]:
         """Entries of the main navigation that this person may open."""
         actor = self.request.actor  # type: ignore[attr-defined]
-        return rail_for(actor) if actor else []
+        if not actor:
+            return []
+        return [
+            replace(entry, count=sum(counts(actor).values())) if entry.key == "attention" else entry
+            for entry in rail_for(actor)
+        ]
 
     @cached_property
     def account(self) -> Account | None:

@@ -11,6 +11,7 @@ from apps.audit.models import AuditEvent
 from apps.core import clock
 from apps.core.words import person_name
 from apps.patients.models import Patient
+from apps.studies.models import StudyAttention
 from tests.shell import hospital as department
 
 R = Role
@@ -49,6 +50,20 @@ def test_each_role_begins_on_a_page_that_it_may_open(sign_in):
         answer = sign_in(role).get("/", follow=True)
         assert answer.status_code == 200, role
         assert answer.redirect_chain
+
+
+def test_the_rail_counts_what_waits_for_a_person(sign_in, hospital):
+    StudyAttention.objects.create(
+        kind="unmatched",
+        site=hospital.site,
+        key="one",
+        summary="Wrist right belongs to no order",
+        opened_at=clock.now(),
+    )
+    shown = sign_in(R.TECHNOLOGIST).get("/welcome/").context["shell"].rail
+    assert {e.key: e.count for e in shown}["attention"] == 1
+    away = sign_in(R.PRIVACY_OFFICER).get("/welcome/").context["shell"].rail
+    assert "attention" not in {e.key for e in away}
 
 
 def test_absent_and_hidden_patients_look_the_same(sign_in, hospital):
@@ -132,7 +147,7 @@ def test_the_page_of_a_long_history_takes_no_more_queries(
         found = department.study(hospital.okonkwo, at, "CT", uid=one.study_instance_uid)
         department.match(found, one, at)
     client = sign_in(R.RADIOLOGIST)
-    with django_assert_max_num_queries(32):
+    with django_assert_max_num_queries(36):
         answer = client.get(f"/patients/{hospital.okonkwo.pk}/")
     assert len(answer.context["exams"]) == 35
 
