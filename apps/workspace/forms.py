@@ -73,6 +73,18 @@ class Hl7PeerForm(StyledForm):
         required=False,
         help_text="used where PID-3.4 is empty",
     )
+    accession_field = forms.RegexField(
+        r"^[A-Z][A-Z0-9]{2}-\d{1,3}$",
+        label="Its accession numbers stand in",
+        required=False,
+        help_text="where OBR-18 is empty, such as ORC-3",
+    )
+    charset = forms.CharField(
+        label="Its character set",
+        max_length=40,
+        required=False,
+        help_text="table 0211, such as 8859/7; used where MSH-18 is empty",
+    )
     send_host = forms.CharField(label="Send results to", max_length=255, required=False)
     send_port = forms.IntegerField(label="Port", min_value=1, max_value=65535, required=False)
     events = forms.MultipleChoiceField(

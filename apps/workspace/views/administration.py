@@ -70,6 +70,8 @@ def _peer_initial(peer: Hl7Peer) -> Values:
         "facility": peer.facility,
         "site": peer.site.code,
         "issuer": peer.issuer,
+        "accession_field": peer.accession_field,
+        "charset": peer.charset,
         "send_host": peer.send_host,
         "send_port": peer.send_port,
         "events": peer.events,
