@@ -35,12 +35,12 @@ def test_phone_shows_one_thing_at_a_time(watched, committed_room):
     page = watched.sign_in(room.hart)
     page.set_viewport_size({"width": 390, "height": 844})
     watched.goto("/portal/")
-    expect(page.locator("#main")).to_be_hidden()
+    expect(page.locator(".po__d")).to_be_hidden()
     page.get_by_role("link", name="OKONKWO, Adaeze").click()
     expect(page.locator("main h1")).to_be_visible()
-    expect(page.locator("nav[aria-label=Results]")).to_be_hidden()
+    expect(page.locator(".po__l")).to_be_hidden()
     page.get_by_role("link", name="Back to results").click()
-    expect(page.locator("nav[aria-label=Results]")).to_be_visible()
+    expect(page.locator(".po__l")).to_be_visible()
 
 
 @pytest.mark.parametrize("state", ["list", "final", "preliminary", "waiting"])

@@ -23,7 +23,7 @@ def test_page_has_no_fault(watched, committed_room):
     reading_claim(actor=room.actor(room.osei), item_id=taken.pk, at=clock.now())
     page = watched.sign_in(room.falk)
     watched.goto("/reading/")
-    expect(page.locator("#preview h2")).to_contain_text("OKONKWO, Adaeze")
+    expect(page.locator("#preview .pt__n")).to_contain_text("OKONKWO, Adaeze")
     assert watched.faults_in_every_dress() == []
 
 
@@ -41,14 +41,14 @@ def test_new_row_arrives_and_the_selection_stays(watched, committed_room):
     watched.goto("/reading/")
     page.keyboard.press("j")
     expect(selected(page)).to_have_attribute("id", f"item-{items[1].pk}")
-    expect(page.locator("#preview h2")).to_contain_text("PERSON1")
+    expect(page.locator("#preview .pt__n")).to_contain_text("PERSON1")
     room.item(priority="stat", patient=room.patient("Urgent^B"))
     # what a message at /live/ makes the shell do; the stream itself has its own tests
     page.evaluate("document.dispatchEvent(new CustomEvent('iso:refresh'))")
     expect(page.locator("#rows tbody tr").first).to_contain_text("URGENT")
     expect(selected(page)).to_have_attribute("id", f"item-{items[1].pk}")
     expect(page.locator("#tab-1 .n")).to_have_text("4")
-    expect(page.locator("#preview h2")).to_contain_text("PERSON1")
+    expect(page.locator("#preview .pt__n")).to_contain_text("PERSON1")
 
 
 def test_claim_and_give_back_by_key_with_undo(watched, committed_room):
@@ -86,7 +86,7 @@ def test_hand_off_and_next(watched, committed_room):
     second = room.item(patient=room.patient("Santos^Rui"))
     page = watched.sign_in(room.falk)
     watched.goto("/reading/")
-    expect(page.locator("#preview h2")).to_contain_text("OKONKWO")
+    expect(page.locator("#preview .pt__n")).to_contain_text("OKONKWO")
     page.keyboard.press("h")
     dialog = page.locator("#hand-dialog")
     expect(dialog).to_be_visible()

@@ -57,14 +57,14 @@ def test_write_autosave_sign_addend(watched, committed_room):
     assert report.status == "registered"
     watched.complaints.clear()  # the browser logs the refusal's 422
     give_password(page, PASSWORD)
-    expect(page.locator(".track")).to_contain_text("Final")
+    expect(page.locator(".track [aria-current=step]")).to_contain_text("Final")
     report.refresh_from_db()
     assert report.status == "final"
     page.get_by_role("button", name="Add an addendum").click()
     write(page, "Addendum", "Compared with Eastfield.")
     page.keyboard.press("Control+Enter")
     give_password(page, PASSWORD)
-    expect(page.locator(".track")).to_contain_text("Addended")
+    expect(page.locator(".track [aria-current=step]")).to_contain_text("Addended")
     expect(page.locator("#main")).to_contain_text("Compared with Eastfield.")
     report.refresh_from_db()
     assert [v.status for v in report.versions.order_by("number")] == ["final", "appended"]
@@ -120,6 +120,7 @@ def test_macro_and_fields(watched, committed_room):
     field = page.get_by_role("textbox", name="Findings")
     expect(field).to_have_text("Seen: Nodule of [size] mm, [side].")
     page.keyboard.press("Control+Home")
+    page.wait_for_function("getSelection().anchorOffset === 0")
     page.keyboard.press("Tab")
     page.keyboard.type("8")
     page.keyboard.press("Tab")

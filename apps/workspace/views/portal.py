@@ -101,6 +101,7 @@ def _listing(request: HttpRequest) -> dict[str, Any]:
         "text": text,
         "practice": practice,
         "query": request.GET.urlencode(),
+        "result": None,
     }
 
 

@@ -4,7 +4,7 @@ import { Plugin, TextSelection } from '@tiptap/pm/state'
 import { Decoration, DecorationSet } from '@tiptap/pm/view'
 import StarterKit from '@tiptap/starter-kit'
 import { $, $$ } from '../shell/dom'
-import { toDocument, toText } from './text'
+import { toContent, toDocument, toText } from './text'
 
 export interface Section {
   key: string
@@ -71,7 +71,7 @@ const Macros = Extension.create({
           const blank = match[0].startsWith('.') ? 0 : 1
           chain()
             .deleteRange({ from: range.from + blank, to: range.to })
-            .insertContent(toDocument(text).content ?? [])
+            .insertContent(toContent(text))
             .run()
         },
       }),
@@ -144,7 +144,7 @@ export class Editors {
   insert(text: string): void {
     const findings = this.editors.find((e) => e.key === 'findings') ?? this.editors[0]
     const editor = this.last ?? findings?.editor
-    editor?.chain().focus().insertContent(toDocument(text).content ?? []).run()
+    editor?.chain().focus().insertContent(toContent(text)).run()
   }
 
   focus(index: number): void {

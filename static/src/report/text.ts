@@ -49,6 +49,13 @@ export function toDocument(text: string): JSONContent {
   return { type: 'doc', content: content.length ? content : [{ type: 'paragraph' }] }
 }
 
+/** What to insert at the cursor: one paragraph joins the line it is put in, more stand for themselves. */
+export function toContent(text: string): JSONContent[] {
+  const blocks = toDocument(text).content ?? []
+  const [only] = blocks
+  return blocks.length === 1 && only?.type === 'paragraph' ? (only.content ?? []) : blocks
+}
+
 const inline = (node: JSONContent): string =>
   (node.content ?? []).map((n) => (n.type === 'hardBreak' ? '\n' : n.type === 'text' ? (n.text ?? '') : inline(n))).join('')
 
