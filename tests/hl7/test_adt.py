@@ -238,7 +238,7 @@ def race(work, count):
     return results
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_one_message_sent_many_times_at_once_has_one_effect():
     build_hospital()
     data = message(header("ADT^A04"), PID)
@@ -249,7 +249,7 @@ def test_one_message_sent_many_times_at_once_has_one_effect():
     assert Hl7Message.objects.count() == 6
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_parallel_creates_of_one_patient_make_one_row():
     build_hospital()
     acks = race(lambda n: send(message(header("ADT^A04", f"C{n}"), PID)), 6)

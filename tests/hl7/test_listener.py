@@ -21,7 +21,7 @@ from tests.orders.conftest import build_hospital
 
 pytestmark = [
     pytest.mark.peer,
-    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.django_db(transaction=True),
 ]
 
 

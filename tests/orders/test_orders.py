@@ -257,7 +257,7 @@ def test_placing_again_finds_the_order(hospital):
     assert place_step(hospital, exam(hospital.us), placer=Placer("P1", "OTHER")).created
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_parallel_orders_get_distinct_numbers_and_one_order_for_one_placer_number():
     hospital = build_hospital()
     barrier = threading.Barrier(6)
@@ -284,7 +284,7 @@ def test_parallel_orders_get_distinct_numbers_and_one_order_for_one_placer_numbe
     ]
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_race_exists_without_the_lock():
     hospital = build_hospital()
     AccessionSequence.objects.create(site=hospital.main)

@@ -145,7 +145,7 @@ def race(work, count=8):
     return results, errors
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_parallel_creates_make_one_patient():
     results, errors = race(lambda: register("7@NORTH", "8@NHS"))
     assert not errors
@@ -155,7 +155,7 @@ def test_parallel_creates_make_one_patient():
     assert PatientIdentifier.objects.count() == 2
 
 
-@pytest.mark.django_db(transaction=True, serialized_rollback=True)
+@pytest.mark.django_db(transaction=True)
 def test_the_race_exists_without_the_retry():
     site = main_site().pk
     hold = threading.Barrier(4)

@@ -166,7 +166,7 @@ def test_static_files_carry_the_policy_and_are_kept(running_product: Product) ->
     assert headers["content-encoding"] == "gzip"
     assert re.search(r"max-age=\d{8}, immutable", headers["cache-control"])
     page = headers_of(running_product, "/accounts/login/")[1]
-    assert page["content-security-policy"].split("; ")[0] == "default-src 'none'"
+    assert "default-src 'none'" in page["content-security-policy"].split("; ")
 
 
 @pytest.mark.parametrize(
