@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pacs_site import home as homes
+from pacs_site.beat import LOCK
 from pacs_site.up.supervision import marked, ticks
 from tests.product import CHECKOUT, Product, clean_environment, product
 
@@ -219,3 +220,28 @@ def test_as_root_no_folder_of_others_changes(tmp_path: Path) -> None:
         assert "is closed to it" in result.stderr
         assert "ISOCENTER_HOME" in result.stderr
         assert modes(closed) | modes(Path(sys.prefix)) == before
+
+
+def test_a_second_beat_waits_for_the_first(running_product: Product) -> None:
+    locks = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted = %s"
+    )
+    beat = [str(Path(sys.executable).parent / "celery"), "-A", "pacs_site.celery:app", "beat"]
+    second = subprocess.Popen(
+        [*beat, "--pidfile=", "--schedule", str(running_product.home / "second-beat")],
+        cwd=CHECKOUT,
+        env=running_product.environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        waiting = []
+        for _ in ticks(40):
+            waiting = running_product.sql(locks, LOCK, False)
+            if waiting == [(1,)]:
+                break
+        assert waiting == [(1,)]
+        assert running_product.sql(locks, LOCK, True) == [(1,)]
+    finally:
+        second.kill()
+        second.wait()
