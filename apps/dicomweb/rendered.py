@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from pydicom import Dataset
 
 from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import door
@@ -30,7 +31,7 @@ def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespon
     item = _representative(selection.items)
     if item.sop_class_uid == ENCAPSULATED_PDF:
         chosen(accepted(request), ("application/pdf",))
-        document = read_dataset(item).EncapsulatedDocument
+        document = _document(read_dataset(item))
         return HttpResponse(document, content_type="application/pdf")
     rendering = _rendering(request)
     return _picture(request, item, _frame(frames), rendering)
@@ -64,6 +65,16 @@ def _picture(
         return HttpResponse(status=304, headers=headers)
     body = render_frame(decode_frame(item, frame), rendering)
     return HttpResponse(body, content_type=rendering.media_type, headers=headers)
+
+
+def _document(ds: Dataset) -> bytes:
+    """Return the document without the byte that fills it to an even length.
+
+    Source: PS3.3 C.24.2 (0042,0015); PS3.5 6.2, OB: where no length is given, a trailing NULL.
+    """
+    document: bytes = ds.EncapsulatedDocument
+    length = ds.get("EncapsulatedDocumentLength")
+    return document[: int(length)] if length else document.removesuffix(b"\0")
 
 
 def _representative(items: Sequence[Item]) -> Item:

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from pacs_site.bridge import Bridge
+from tests.platform.test_bridge import run
 
 SCOPE = {
     "type": "http",
@@ -38,6 +39,6 @@ def test_others_are_answered_meanwhile():
         bridge.shutdown()
         return status, ticks
 
-    status, ticks = asyncio.run(both())
+    status, ticks = run(both())
     assert status == 204
     assert ticks > 5
