@@ -73,6 +73,18 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="session")
+def strace() -> str:
+    """The path of Debian's strace."""
+    return _program("strace", "strace")
+
+
+@pytest.fixture(scope="session")
+def dciodvfy() -> str:
+    """The path of dicom3tools' validator of information objects."""
+    return _program("dciodvfy", "dicom3tools")
+
+
+@pytest.fixture(scope="session")
 def orthanc() -> str:
     """The path of Debian's Orthanc, a foreign DICOM and DICOMweb peer."""
     return _program("Orthanc", "orthanc orthanc-dicomweb")

@@ -25,6 +25,7 @@ PROGRAMS = {
     "Orthanc": "orthanc",
     "pdftotext": "poppler-utils",
     "strace": "strace",
+    "dciodvfy": "dicom3tools",
 }
 BESIDE = {
     "chromium": ["fonts-inter", "fonts-noto-core", "fonts-noto-cjk"],

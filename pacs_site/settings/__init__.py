@@ -183,6 +183,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20.0},
     },
+    "audit-seal": {
+        "task": "apps.audit.tasks.seal_audit",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "archive-sweep": {
+        "task": "apps.archive.tasks.sweep_archive",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "performed-steps": {
         "task": "apps.worklists.tasks.performed_steps_look",
         "schedule": 300.0,

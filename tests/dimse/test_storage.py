@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -350,9 +349,8 @@ def test_kill_in_the_middle_of_500_images_loses_nothing_acknowledged(
     assert installed.stop() == 0
 
 
-@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not here")
 def test_file_and_folder_are_synced_before_success_leaves(
-    installed: Installation, tmp_path: Path
+    installed: Installation, strace: str, tmp_path: Path
 ) -> None:
     files = make_series(tmp_path / "a", 5)
     trace = tmp_path / "trace"
@@ -360,7 +358,7 @@ def test_file_and_folder_are_synced_before_success_leaves(
     installed.start(
         "--processes",
         "1",
-        wrapper=("strace", "-D", "-f", "-o", str(trace), "-e", f"trace={calls}", "-y", "-s", "0"),
+        wrapper=(strace, "-D", "-f", "-o", str(trace), "-e", f"trace={calls}", "-y", "-s", "0"),
     )
     done = storescu(installed.port, "+sd", "127.0.0.1", str(installed.port), str(tmp_path / "a"))
     assert done.returncode == 0, done.stderr

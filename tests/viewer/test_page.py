@@ -19,6 +19,7 @@ from pydicom.uid import (
 )
 
 from apps.core.uids import new_uid
+from apps.studies.models import Instance, Series, Study
 from tests.factories.dicom import as_file, ct_slice
 from tests.viewer.conftest import today
 
@@ -293,3 +294,17 @@ def test_the_keys_are_listed(viewer, store):
     dialog = viewer.page.get_by_role("dialog", name="Keys on this page")
     for words in ("Next image", "Window: Lung", "Length", "Prior before", "Scroll together"):
         expect(dialog.get_by_text(words, exact=True)).to_be_visible()
+
+
+def test_a_prior_on_old_media_says_so_and_opens_no_viewport(viewer, store):
+    """An empty viewport would stand there under the date of today's images."""
+    now, before = ct_slice(StudyDate=today()), ct_slice(StudyDate="20240819")
+    store([now, before])
+    prior = Study.objects.get(study_instance_uid=before.StudyInstanceUID)
+    Instance.objects.filter(series__study=prior).delete()
+    Series.objects.filter(study=prior).delete()
+    Study.objects.filter(pk=prior.pk).update(availability="OFFLINE")
+    viewer.open(now.StudyInstanceUID)
+    viewer.page.keyboard.press("[")
+    expect(viewer.page.locator(".toast").last).to_contain_text("On old media: no images to show")
+    expect(viewer.page.locator(".vp")).to_have_count(1)

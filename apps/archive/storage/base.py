@@ -1,5 +1,6 @@
 """The interface that every storage keeps."""
 
+import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
@@ -72,6 +73,10 @@ class Storage(ABC):
     @abstractmethod
     def remove(self, key: str) -> None:
         """Remove a file that no row names."""
+
+    @abstractmethod
+    def keys_of(self, day: datetime.date) -> Iterator[str]:
+        """Yield the keys of all files that were begun on a day (UTC)."""
 
     @abstractmethod
     def probe(self) -> None:

@@ -1,6 +1,7 @@
 """Files on this machine, or on a file system it shares."""
 
 import contextlib
+import datetime
 import errno
 import os
 import uuid
@@ -133,6 +134,11 @@ class LocalStorage(Storage):
         """Remove a file."""
         with contextlib.suppress(FileNotFoundError):
             (self.root / key).unlink()
+
+    def keys_of(self, day: datetime.date) -> Iterator[str]:
+        """Yield the keys of the day's folders."""
+        for path in sorted((self.root / f"{day:%Y/%m/%d}").glob("*/*.dcm")):
+            yield str(path.relative_to(self.root))
 
     def probe(self) -> None:
         """Write and remove a file."""

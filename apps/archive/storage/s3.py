@@ -1,5 +1,6 @@
 """Any S3: SeaweedFS, MinIO, AWS. `ARCHIVE_URL=s3://KEY:SECRET@host:port/bucket/prefix`."""
 
+import datetime
 import os
 import tempfile
 import uuid
@@ -109,6 +110,19 @@ class S3Storage(Storage):
         """Remove an object."""
         try:
             self.client.delete_object(Bucket=self.bucket, Key=self.path(key))
+        except (BotoCoreError, ClientError) as error:
+            raise StorageError(reason=str(error)) from error
+
+    def keys_of(self, day: datetime.date) -> Iterator[str]:
+        """Yield the keys under the day's prefix."""
+        root = self.path("")
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=self.path(f"{day:%Y/%m/%d}/")
+        )
+        try:
+            for page in pages:
+                for found in page.get("Contents", ()):
+                    yield found["Key"].removeprefix(root)
         except (BotoCoreError, ClientError) as error:
             raise StorageError(reason=str(error)) from error
 

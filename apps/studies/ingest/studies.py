@@ -44,7 +44,7 @@ def studies_for(
         Study.objects.bulk_create([study], ignore_conflicts=True)
         found = lock_studies([uid])[uid]
         studies[uid] = found
-        if found.first_received_at == at and found.source == actor.key:
+        if found.first_received_at == at and found.source == actor.display[:100]:
             created.append(found)
     return studies, created
 
@@ -93,7 +93,7 @@ def _new_study(received: Received, *, actor: Actor, site: Site, at: datetime.dat
         received_patient_name=texts["patient_name"],
         received_patient_birth_date=texts["patient_birth_date"],
         received_patient_sex=texts["patient_sex"],
-        source=actor.key,
+        source=actor.display[:100],
         first_received_at=at,
         last_received_at=at,
         **{name: texts[name] for name in STUDY_TEXTS},

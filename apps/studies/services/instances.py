@@ -127,7 +127,7 @@ def _record(
     series = series_for(batch, studies)
     filed = file_instances(
         [(r, series[r.study_instance_uid, r.series_instance_uid]) for r in batch],
-        source=actor.key,
+        source=actor.display[:100],
         at=at,
     )
     fresh = [one.received for one in filed if one.new]
@@ -188,7 +188,7 @@ def _tell(  # noqa: PLR0917 - one caller, which has them all at hand
                 summary="An image came again with other content; the first stays current",
                 at=at,
                 sop_instance_uid=one.received.sop_instance_uid,
-                source=actor.key,
+                source=actor.display,
             )
 
 

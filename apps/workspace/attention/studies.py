@@ -79,9 +79,10 @@ def _unmatched(actor: Actor, row: StudyAttention) -> Case:
         )
         if missing
     ]
+    belong = "belongs" if study.number_of_instances == 1 else "belong"
     known = f" under accession number {number}, which no order here has" if number else ""
     case = Case(
-        title=f"{_images(study).capitalize()} arrived that belong to no order",
+        title=f"{_images(study).capitalize()} arrived that {belong} to no order",
         why=(
             f"{study.source or 'A sender'} sent them {when(study.first_received_at)} under {under}"
             f"{', ' if without else ''}{' and '.join(without)}{known}. The images are safe and can "

@@ -193,15 +193,17 @@ export class Viewer implements Host {
 
   /** A prior goes beside, never over, today's images. */
   async openPrior(study: StudyInfo): Promise<void> {
-    this.studies.open(study)
-    const wide = globalThis.innerWidth >= 720
-    if (wide && !this.layout.endsWith('x2')) this.setLayout(this.layout === '2x1' ? '2x2' : '1x2')
     const series = matchingSeries(study, this.slots[0]?.pane.images)
-    const target = wide ? this.slots[1] : this.slots[0]
-    if (!series || !target) {
+    if (!series) {
+      // No empty viewport beside: it would stand under the identity and date of the one there.
       this.onSay(`${study.availability_words}: no images to show`)
       return
     }
+    this.studies.open(study)
+    const wide = globalThis.innerWidth >= 720
+    if (wide && !this.layout.endsWith('x2')) this.setLayout(this.layout === '2x1' ? '2x2' : '1x2')
+    const target = wide ? this.slots[1] : this.slots[0]
+    if (!target) return
     try {
       const [set] = await this.studies.load(study, series)
       if (set) await this.show(set, target.pane)
