@@ -1,11 +1,22 @@
 """Receiving one object: its data set streamed to storage, hashed and looked into on the way."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from apps.archive.part10 import file_header
-from apps.archive.storage import IncomingFile, Storage, storage_named, write_storage
+from apps.archive.storage import (
+    IncomingFile,
+    Storage,
+    StorageError,
+    StorageFullError,
+    storage_named,
+    write_targets,
+)
+
+log = structlog.get_logger(__name__)
 
 HEAD_BYTES = 256 * 1024
 
@@ -39,7 +50,8 @@ class IncomingObject:
     """A data set being received.
 
     Usage: `write` its bytes as they come, then `finish`, which returns once the content is durable;
-    `discard` where it did not come whole. Memory holds its first `HEAD_BYTES` only.
+    `discard` where it did not come whole. Memory holds its first `HEAD_BYTES` only. Where its
+    storage runs full on the way, what came so far is carried to the next write target.
     """
 
     def __init__(
@@ -51,8 +63,8 @@ class IncomingObject:
         source_ae_title: str = "",
     ) -> None:
         self._uids = (sop_class_uid, sop_instance_uid, transfer_syntax_uid)
-        self._storage = write_storage()
-        self._file: IncomingFile = self._storage.create()
+        self._storage, self._file = _begin()
+        self._written = 0
         self._digest = hashlib.sha256()
         self._head = bytearray()
         self._bytes = 0
@@ -63,7 +75,11 @@ class IncomingObject:
             source_ae_title=source_ae_title,
         )
         self._offset = len(header)
-        self._file.write(header)
+        try:
+            self._put(header)
+        except BaseException:
+            self.discard()
+            raise
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes of the data set.
@@ -71,7 +87,7 @@ class IncomingObject:
         Raises:
             StorageError: no room, or a fault; call `discard`.
         """
-        self._file.write(data)
+        self._put(data)
         self._digest.update(data)
         self._bytes += len(data)
         if len(self._head) < HEAD_BYTES:
@@ -85,7 +101,11 @@ class IncomingObject:
         Raises:
             StorageError: it could not be made durable; call `discard`.
         """
-        self._file.sync()
+        try:
+            self._file.sync()
+        except StorageFullError:  # some file systems find out only now
+            self._carry_over()
+            self._file.sync()
         sop_class_uid, sop_instance_uid, transfer_syntax_uid = self._uids
         return Staged(
             storage=self._storage.name,
@@ -102,6 +122,66 @@ class IncomingObject:
     def discard(self) -> None:
         """Remove what came so far."""
         self._file.discard()
+
+    def _put(self, data: bytes | bytearray | memoryview) -> None:
+        while True:
+            try:
+                self._file.write(data)
+            except StorageFullError:
+                self._carry_over()
+            else:
+                self._written += len(data)
+                return
+
+    def _carry_over(self) -> None:
+        """Go on in the next write target that has room for what came so far.
+
+        Raises:
+            StorageFullError: no target has; what came so far is for `discard`.
+            StorageError: what was written cannot be read back as it was.
+        """
+        full = [self._storage]
+        while True:
+            full[-1].note_full()
+            storage, file = _begin(full)
+            try:
+                self._copy_to(file)
+                break
+            except StorageFullError:
+                file.discard()
+                full.append(storage)
+            except BaseException:
+                file.discard()
+                raise
+        log.warning("archive.target-full", full=self._storage.name, next=storage.name)
+        self._file.discard()
+        self._storage, self._file = storage, file
+
+    def _copy_to(self, file: IncomingFile) -> None:
+        """Write what came so far into another file, and prove that it is the same."""
+        digest, skip = hashlib.sha256(), self._offset
+        for chunk in self._file.reread(self._written):
+            file.write(chunk)
+            digest.update(chunk[skip:])
+            skip = max(skip - len(chunk), 0)
+        if digest.digest() != self._digest.digest():
+            message = "What was written to the full storage cannot be read back. Send it again."
+            raise StorageError(message)
+
+
+def _begin(full: Sequence[Storage] = ()) -> tuple[Storage, IncomingFile]:
+    """Begin a file in the first write target that has room and is not among the full ones.
+
+    Raises:
+        StorageFullError: none has.
+    """
+    for storage in write_targets():
+        if storage not in full:
+            try:
+                return storage, storage.create()
+            except StorageFullError:
+                storage.note_full()
+    raise StorageFullError
 
 
 def publish_staged(batch: Iterable[Staged]) -> None:

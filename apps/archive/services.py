@@ -4,13 +4,16 @@ import datetime
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
+import structlog
 from django.db import transaction
 
 from apps.archive.audit_events import SWEPT
 from apps.archive.models import Location
-from apps.archive.storage import write_storage
+from apps.archive.storage import Storage, StorageError, storages
 from apps.audit.steps import record
 from apps.core.actors import Actor
+
+log = structlog.get_logger(__name__)
 
 SETTLED_DAYS = 2
 LOOK_BACK_DAYS = 9
@@ -25,21 +28,26 @@ def orphans_sweep(*, actor: Actor, at: datetime.datetime) -> int:
     looked at, when no receipt can still be under way, and only the last week of them: older days
     were swept in their turn.
     """
-    storage = write_storage()
+    days = [(at - datetime.timedelta(days=n)).date() for n in range(SETTLED_DAYS, LOOK_BACK_DAYS)]
     removed = 0
-    for back in range(SETTLED_DAYS, LOOK_BACK_DAYS):
-        for keys in _batches(storage.keys_of((at - datetime.timedelta(days=back)).date())):
-            known = set(
-                Location.objects.filter(storage=storage.name, key__in=keys).values_list(
-                    "key", flat=True
-                )
-            )
-            for key in set(keys) - known:
-                storage.remove(key)
-                removed += 1
+    for storage in storages():
+        try:
+            removed += sum(_orphans_remove(storage, day) for day in days)
+        except StorageError as error:  # one that is down keeps no other from being swept
+            log.warning("archive.sweep-failed", storage=storage.name, **error.details)
     if removed:
         with transaction.atomic():
             record(actor=actor, event=SWEPT, door="task", files=removed)
+    return removed
+
+
+def _orphans_remove(storage: Storage, day: datetime.date) -> int:
+    removed = 0
+    for keys in _batches(storage.keys_of(day)):
+        rows = Location.objects.filter(storage=storage.name, key__in=keys)
+        for key in set(keys) - set(rows.values_list("key", flat=True)):
+            storage.remove(key)
+            removed += 1
     return removed
 
 

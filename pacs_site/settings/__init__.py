@@ -200,6 +200,15 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 ARCHIVE_URL = env.str("ARCHIVE_URL", "") or (HOME / "archive").as_uri()
+# More storages, `name=url` each; in which order they take new objects; which keep a copy of all.
+ARCHIVE_STORAGES: dict[str, str] = dict(
+    entry.split("=", 1) for entry in env.str("ARCHIVE_STORAGES", "").split()
+)
+ARCHIVE_WRITE_TO: list[str] = env.str("ARCHIVE_WRITE_TO", "").split() or ["default"]
+ARCHIVE_COPY_TO: list[str] = env.str("ARCHIVE_COPY_TO", "").split()
+# What stays free on a write target: the database may lie on the same disk.
+ARCHIVE_RESERVE_MB = env.int("ARCHIVE_RESERVE_MB", 512)
+ARCHIVE_SPOOL = HOME / "spool"  # what is on its way to an S3
 
 ISOCENTER_AE_TITLE = env.str("ISOCENTER_AE_TITLE", "ISOCENTER")
 ISOCENTER_HTTP_PORT = env.int("ISOCENTER_HTTP_PORT", 8000)

@@ -15,7 +15,7 @@ from pacs_site.up.postgres import SOCKET_PATH_MAX, Postgres, install
 from pacs_site.up.supervision import Program
 
 MARK = "ISOCENTER_SUPERVISED"  # in the environment of every process we start: its home
-PASSED_ON = ("DATABASE_URL", "DATABASE_MIGRATION_URL", "CELERY_BROKER_URL", "ARCHIVE_URL")
+PASSED_ON = ("DATABASE_URL", "DATABASE_MIGRATION_URL", "CELERY_BROKER_URL")
 QUEUES = "default,relay,hl7-out,dicom-out,render"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for another when typed
 
@@ -114,7 +114,7 @@ class Installation:
         lines = [
             f"{key}={value}\n"
             for key, value in sorted(os.environ.items())
-            if (key in PASSED_ON or key.startswith(("ISOCENTER_", "AWS_")))
+            if (key in PASSED_ON or key.startswith(("ARCHIVE_", "ISOCENTER_", "AWS_")))
             and key not in ("ISOCENTER_HOME", MARK)
             and "\n" not in value
         ]

@@ -1,12 +1,14 @@
 """The interface that every storage keeps."""
 
 import datetime
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
 from apps.core.errors import DomainError
 
 CHUNK_BYTES = 1 << 20
+FULL_PAUSE_S = 30.0
 
 
 class StorageError(DomainError):
@@ -21,6 +23,12 @@ class StorageFullError(StorageError):
 
     code = "archive.storage-full"
     message = "The archive's storage is full. Nothing was kept; tell an administrator."
+
+
+class StorageMissingError(StorageError):
+    """The storage answers, and has no such file."""
+
+    message = "A file of the archive is not where its record says."
 
 
 class IncomingFile(ABC):
@@ -41,6 +49,10 @@ class IncomingFile(ABC):
         """Make everything written durable, and close."""
 
     @abstractmethod
+    def reread(self, length: int) -> Iterator[bytes]:
+        """Yield the first `length` bytes written, to carry them elsewhere; before `discard`."""
+
+    @abstractmethod
     def discard(self) -> None:
         """Close and remove; safe to call at any time, more than once."""
 
@@ -49,6 +61,33 @@ class Storage(ABC):
     """A place that keeps files by key."""
 
     name: str
+    reserve_bytes: int = 0
+    _full_until: float = 0.0
+
+    def has_room(self) -> bool:
+        """Tell whether new objects may go here: more than the reserve is free."""
+        free = self.free_bytes()
+        return free is None or free > self.reserve_bytes
+
+    def note_full(self) -> None:
+        """Remember that a write found no room."""
+        self._full_until = time.monotonic() + FULL_PAUSE_S
+
+    @property
+    def recently_full(self) -> bool:
+        """Whether a write found no room within the last half minute."""
+        return time.monotonic() < self._full_until
+
+    def free_bytes(self) -> int | None:
+        """Return what may still be written; None where the storage does not tell."""
+        return None
+
+    @abstractmethod
+    def is_there(self) -> bool:
+        """Tell a storage that answers from one that is down or not mounted.
+
+        Only where it answers does a missing file mean that the file is missing.
+        """
 
     @abstractmethod
     def create(self) -> IncomingFile:

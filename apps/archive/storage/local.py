@@ -14,6 +14,7 @@ from apps.archive.storage.base import (
     Storage,
     StorageError,
     StorageFullError,
+    StorageMissingError,
 )
 from apps.core import clock
 
@@ -21,8 +22,11 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 
 
 def _failure(error: OSError) -> StorageError:
-    kind = StorageFullError if error.errno in NO_ROOM else StorageError
-    return kind(reason=str(error))
+    if error.errno in NO_ROOM:
+        return StorageFullError(reason=str(error))
+    if error.errno == errno.ENOENT:
+        return StorageMissingError(reason=str(error))
+    return StorageError(reason=str(error))
 
 
 class LocalFile(IncomingFile):
@@ -51,6 +55,10 @@ class LocalFile(IncomingFile):
         finally:
             self._close()
 
+    def reread(self, length: int) -> Iterator[bytes]:
+        """Yield the first `length` bytes written."""
+        return _range_of(self._path, 0, length)
+
     def discard(self) -> None:
         """Close and remove."""
         self._close()
@@ -66,10 +74,32 @@ class LocalFile(IncomingFile):
 class LocalStorage(Storage):
     """A folder. Keys are `YYYY/MM/DD/xx/<uuid>.dcm`: 256 folders a day keep each one short."""
 
-    def __init__(self, name: str, root: Path) -> None:
+    def __init__(self, name: str, root: Path, reserve_bytes: int = 0) -> None:
         self.name = name
         self.root = root
+        self.reserve_bytes = reserve_bytes
         self._made: set[str] = set()
+
+    def free_bytes(self) -> int | None:
+        """Return what an unprivileged user may still write to the file system."""
+        place = self.root
+        while True:
+            try:
+                state = os.statvfs(place)
+            except FileNotFoundError:
+                place = place.parent  # nothing was ever stored here
+            except OSError as error:
+                raise _failure(error) from error
+            else:
+                return state.f_bavail * state.f_frsize
+
+    def is_there(self) -> bool:
+        """Tell whether the folder is there with something in it: an empty one is not mounted."""
+        try:
+            with os.scandir(self.root) as entries:
+                return next(entries, None) is not None
+        except OSError:
+            return False
 
     def create(self) -> IncomingFile:
         """Begin a new file."""
@@ -94,21 +124,7 @@ class LocalStorage(Storage):
 
     def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield a range of a file in chunks."""
-        try:
-            with (self.root / key).open("rb", buffering=0) as file:
-                file.seek(offset)
-                left = length
-                while left is None or left > 0:
-                    chunk = file.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
-                    if not chunk:
-                        break
-                    left = None if left is None else left - len(chunk)
-                    yield chunk
-        except OSError as error:
-            raise _failure(error) from error
-        if left:
-            message = "A file of the archive is shorter than its record says."
-            raise StorageError(message, key=key)
+        return _range_of(self.root / key, offset, length)
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of a file."""
@@ -161,6 +177,24 @@ class LocalStorage(Storage):
             self._make_folder(path.parent)
         path.mkdir(mode=0o750, exist_ok=True, parents=path == self.root)
         _sync_folder(path.parent)
+
+
+def _range_of(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
+    try:
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            left = length
+            while left is None or left > 0:
+                chunk = file.read(CHUNK_BYTES if left is None else min(CHUNK_BYTES, left))
+                if not chunk:
+                    break
+                left = None if left is None else left - len(chunk)
+                yield chunk
+    except OSError as error:
+        raise _failure(error) from error
+    if left:
+        message = "A file of the archive is shorter than its record says."
+        raise StorageError(message, key=path.name)
 
 
 def _sync_folder(path: Path) -> None:

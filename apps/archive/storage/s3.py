@@ -1,19 +1,51 @@
-"""Any S3: SeaweedFS, MinIO, AWS. `ARCHIVE_URL=s3://KEY:SECRET@host:port/bucket/prefix`."""
+"""Any S3: SeaweedFS, MinIO, AWS. `ARCHIVE_URL=s3://KEY:SECRET@host:port/bucket/prefix`.
+
+After a question mark may follow `region`, `scheme` (`http` where a port is given, else `https`) and
+`timeout`, the seconds that one answer may take (30).
+"""
 
 import datetime
+import errno
 import os
 import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from urllib3.exceptions import HTTPError
 
-from apps.archive.storage.base import CHUNK_BYTES, IncomingFile, Storage, StorageError
+from apps.archive.storage.base import (
+    CHUNK_BYTES,
+    IncomingFile,
+    Storage,
+    StorageError,
+    StorageFullError,
+    StorageMissingError,
+)
 from apps.core import clock
+
+FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
+ABSENT = {"404", "NoSuchKey", "NotFound"}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+# Large objects go up two parts at a time: memory stays bounded, whatever their size.
+TRANSFER = TransferConfig(
+    multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=2
+)
+
+
+def _failure(error: Exception) -> StorageError:
+    if isinstance(error, ClientError) and error.response["Error"].get("Code") in ABSENT:
+        return StorageMissingError(reason=str(error))
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        return StorageFullError(reason=str(error))
+    return StorageError(reason=f"{type(error).__name__}: {error}")
 
 
 class S3File(IncomingFile):
@@ -26,7 +58,10 @@ class S3File(IncomingFile):
     def __init__(self, storage: "S3Storage", key: str) -> None:
         self.key = key
         self._storage = storage
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by sync or discard
+        try:
+            self._file = tempfile.TemporaryFile(dir=storage.spool)  # noqa: SIM115
+        except OSError as error:
+            raise _failure(error) from error
         self._uploaded = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -34,20 +69,30 @@ class S3File(IncomingFile):
         try:
             self._file.write(data)
         except OSError as error:
-            raise StorageError(reason=str(error)) from error
+            raise _failure(error) from error
 
     def sync(self) -> None:
         """Upload, in parts where it is large."""
-        self._file.seek(0)
         try:
+            self._file.seek(0)
             self._storage.client.upload_fileobj(
-                self._file, self._storage.bucket, self._storage.path(self.key)
+                self._file, self._storage.bucket, self._storage.path(self.key), Config=TRANSFER
             )
             self._uploaded = True
-        except (BotoCoreError, ClientError, OSError) as error:
-            raise StorageError(reason=str(error)) from error
+        except (*FAULTS, S3UploadFailedError) as error:
+            raise _failure(error) from error
         finally:
             self._file.close()
+
+    def reread(self, length: int) -> Iterator[bytes]:
+        """Yield the first `length` bytes written."""
+        try:
+            self._file.seek(0)
+            while length > 0 and (chunk := self._file.read(min(CHUNK_BYTES, length))):
+                length -= len(chunk)
+                yield chunk
+        except (OSError, ValueError) as error:  # closed: the upload was tried
+            raise StorageError(reason=str(error)) from error
 
     def discard(self) -> None:
         """Close, and remove what was uploaded."""
@@ -59,8 +104,10 @@ class S3File(IncomingFile):
 class S3Storage(Storage):
     """A bucket, with a prefix."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, spool: Path) -> None:
         self.name = name
+        self.spool = spool
+        spool.mkdir(mode=0o700, parents=True, exist_ok=True)
         parts = urlsplit(url)
         query = parse_qs(parts.query)
         scheme = query.get("scheme", ["http" if parts.port else "https"])[0]
@@ -75,7 +122,8 @@ class S3Storage(Storage):
             config=Config(
                 retries={"max_attempts": 3, "mode": "standard"},
                 connect_timeout=5,
-                read_timeout=60,
+                read_timeout=float(query.get("timeout", ["30"])[0]),
+                max_pool_connections=32,
                 s3={"addressing_style": "path"},
             ),
         )
@@ -83,6 +131,14 @@ class S3Storage(Storage):
     def path(self, key: str) -> str:
         """Return the object's name in the bucket."""
         return f"{self.prefix}/{key}" if self.prefix else key
+
+    def is_there(self) -> bool:
+        """Tell whether the bucket answers."""
+        try:
+            self.probe()
+        except StorageError:
+            return False
+        return True
 
     def create(self) -> IncomingFile:
         """Begin a new object."""
@@ -97,8 +153,8 @@ class S3Storage(Storage):
         body = self._get(key, offset, length)
         try:
             yield from body.iter_chunks(CHUNK_BYTES)
-        except (BotoCoreError, ClientError, OSError) as error:
-            raise StorageError(reason=str(error)) from error
+        except FAULTS as error:
+            raise _failure(error) from error
         finally:
             body.close()
 
@@ -110,8 +166,8 @@ class S3Storage(Storage):
         """Remove an object."""
         try:
             self.client.delete_object(Bucket=self.bucket, Key=self.path(key))
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(reason=str(error)) from error
+        except FAULTS as error:
+            raise _failure(error) from error
 
     def keys_of(self, day: datetime.date) -> Iterator[str]:
         """Yield the keys under the day's prefix."""
@@ -123,15 +179,15 @@ class S3Storage(Storage):
             for page in pages:
                 for found in page.get("Contents", ()):
                     yield found["Key"].removeprefix(root)
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(reason=str(error)) from error
+        except FAULTS as error:
+            raise _failure(error) from error
 
     def probe(self) -> None:
         """Ask for the bucket."""
         try:
             self.client.head_bucket(Bucket=self.bucket)
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(reason=str(error)) from error
+        except FAULTS as error:
+            raise _failure(error) from error
 
     def _get(self, key: str, offset: int, length: int | None) -> Any:
         arguments = {"Bucket": self.bucket, "Key": self.path(key)}
@@ -140,5 +196,5 @@ class S3Storage(Storage):
             arguments["Range"] = f"bytes={offset}-{end}"
         try:
             return self.client.get_object(**arguments)["Body"]
-        except (BotoCoreError, ClientError) as error:
-            raise StorageError(reason=str(error)) from error
+        except FAULTS as error:
+            raise _failure(error) from error
