@@ -54,15 +54,19 @@ def visible(actor: Actor, permission: Permission, fields: Fields) -> Q:
     """Return the filter for the rows on which the actor holds the permission."""
     if actor.kind is ActorKind.SYSTEM:
         return Q()
+    held = permission in actor.permissions
+    secret = fields.confidentiality and Permission.CONFIDENTIAL_READ not in actor.permissions
+    if held and actor.all_sites and not secret:
+        return Q()
     result = NOTHING
-    granted = _granted(actor, fields) if actor.grantees else None
-    if permission in actor.permissions:
-        at_sites = Q() if actor.all_sites else Q(**{f"{fields.site}__in": actor.sites})
-        if fields.confidentiality and Permission.CONFIDENTIAL_READ not in actor.permissions:
+    by_grant = actor.grantees and (permission in actor.granted or (held and secret))
+    granted = _granted(actor, fields) if by_grant else NOTHING
+    if held:
+        result = Q() if actor.all_sites else Q(**{f"{fields.site}__in": actor.sites})
+        if secret:
             very = Q(**{fields.confidentiality: Confidentiality.VERY_RESTRICTED.value})
-            at_sites &= (~very | granted) if granted is not None else ~very
-        result = at_sites
-    if permission in actor.granted and granted is not None:
+            result &= ~very if granted is NOTHING else ~very | granted
+    if permission in actor.granted and granted is not NOTHING:
         result = granted if result is NOTHING else result | granted
     return result
 

@@ -3,7 +3,7 @@
 Source: PS3.18 8.3.4, 10.6.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -21,20 +21,19 @@ from apps.studies.query.attributes import (
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
     STUDY_INSTANCE_UID,
-    attributes_of,
 )
 
 JSON = "application/dicom+json"
 OFFERS = (JSON, "application/json")
 CONTROLS = frozenset({"accept", "charset", "fuzzymatching", "includefield", "limit", "offset"})
-RETRIEVE_URL = 0x00081190
+RETRIEVE_URL = "00081190"
 PATHS = {
     Level.STUDY: (STUDY_INSTANCE_UID,),
     Level.SERIES: (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID),
     Level.IMAGE: (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID),
 }
 NAMES = ("studies", "series", "instances")
-_HELD = {level: [(a.tag, f"{a.tag:08X}", a.vr) for a in attributes_of(level)] for level in Level}
+_NAMED = {tag: (f"{tag:08X}", a.vr, a.level <= Level.STUDY) for tag, a in ATTRIBUTES.items()}
 
 
 @door("GET")
@@ -90,8 +89,7 @@ def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> Http
     query = parse(dict(request.GET.lists()), level, path)
     answer = search(actor=request.actor, query=query, door=DOOR)  # type: ignore[attr-defined]
     base = base_address(request)
-    body = orjson.dumps([_row(row, level, base) for row in answer.rows])
-    response = HttpResponse(body, content_type=media_type)
+    response = HttpResponse(_json(answer.rows, level, base), content_type=media_type)
     warnings = []
     if answer.unsupported:
         ignored = ", ".join(f"{tag:08X}" for tag in sorted(answer.unsupported))
@@ -103,24 +101,45 @@ def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> Http
     return response
 
 
-def _row(row: Row, level: Level, base: str) -> dict[str, Any]:
+def _json(rows: Sequence[Row], level: Level, base: str) -> bytes:
+    """Return the rows as a JSON array, attributes in the order of their names (PS3.18 F.2.2).
+
+    What lies above the level asked for is written once for all rows that share it.
+    """
+    shared: dict[int, dict[str, Any]] = {}
+    result = []
+    for row in rows:
+        above = shared.get(id(row.above))
+        if above is None:
+            elements = _elements(row.above)
+            above = {name: orjson.Fragment(orjson.dumps(e)) for name, e in elements.items()}
+            shared[id(row.above)] = above
+        address = _address(row, level, base)
+        result.append({**above, **_elements(row.own), RETRIEVE_URL: address})
+    return orjson.dumps(result, option=orjson.OPT_SORT_KEYS)
+
+
+def _elements(values: Mapping[int, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     request: dict[str, Any] = {}
-    for tag, name, vr in _HELD[level]:
-        value = row.get(tag)
+    for tag, value in values.items():
+        name, vr, always = _NAMED[tag]
         if tag in IN_REQUEST:
             if value:
                 request[name] = text_element(vr, value)
         elif value not in (None, ""):
             result[name] = text_element(vr, value)
-        elif ATTRIBUTES[tag].level <= Level.STUDY and tag in row:
+        elif always:
             result[name] = {"vr": vr}
     if request:
         result[f"{REQUEST_ATTRIBUTES_SEQUENCE:08X}"] = {"vr": "SQ", "Value": [request]}
+    return result
+
+
+def _address(row: Row, level: Level, base: str) -> dict[str, Any]:
     steps = zip(NAMES, PATHS[level], strict=False)
     address = "".join(f"/{name}/{row[tag]}" for name, tag in steps)
-    result[f"{RETRIEVE_URL:08X}"] = {"vr": "UR", "Value": [base + address]}
-    return result
+    return {"vr": "UR", "Value": [base + address]}
 
 
 def _tag(name: str) -> int:

@@ -17,6 +17,7 @@ INLINE_BYTES = 1024
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 FLOATS = frozenset({"DS", "FD", "FL"})
 INTEGERS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
+CONVERTED = INTEGERS | {"PN"}
 NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 JsonElement = dict[str, Any]
@@ -46,6 +47,8 @@ def text_element(vr: str, value: object) -> JsonElement:
     """Return an element from the index's text or number, lists by backslash or as lists."""
     if value in (None, "", []):
         return {"vr": vr}
+    if isinstance(value, str) and "\\" not in value and vr not in CONVERTED:
+        return {"vr": vr, "Value": [value]}  # most of what an index holds
     values = value if isinstance(value, (list, tuple)) else str(value).split("\\")
     if vr == "PN":
         return {"vr": vr, "Value": [_name(one) or None for one in values]}

@@ -1,17 +1,18 @@
 """The one query engine of C-FIND and QIDO-RS."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Model, Q
 from pydicom.datadict import keyword_for_tag
 
 from apps.audit.steps import record_read
+from apps.core import sql
 from apps.core.actors import Actor
-from apps.patients.models import Patient, PatientIdentifier
-from apps.studies import audit_events, policies
+from apps.studies import audit_events, statements
 from apps.studies.identity import Identity, identities_of
 from apps.studies.models import Instance, Series, Study
 from apps.studies.query import matching
@@ -24,14 +25,21 @@ from apps.studies.query.attributes import (
     PATIENT_NAME,
     PATIENT_SEX,
     PATIENT_STUDIES,
+    SERIES_INSTANCE_UID,
     SOP_CLASSES_IN_STUDY,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
     Attribute,
     Level,
     attributes_of,
 )
 
 MAX_ROWS = 20_000
-Row = dict[int, Any]
+MODEL: dict[Level, type[Model]] = {
+    Level.STUDY: Study,
+    Level.SERIES: Series,
+    Level.IMAGE: Instance,
+}
 PREFIX = {
     Level.STUDY: {Level.PATIENT: "", Level.STUDY: ""},
     Level.SERIES: {Level.PATIENT: "study__", Level.STUDY: "study__", Level.SERIES: ""},
@@ -43,10 +51,39 @@ PREFIX = {
     },
 }
 ORDER = {
-    Level.STUDY: ("-study_date", "-study_time", "-pk"),
-    Level.SERIES: ("study_id", "pk"),
-    Level.IMAGE: ("series_id", "pk"),
+    Level.STUDY: "st.study_date DESC, st.study_time DESC, st.id DESC",
+    Level.SERIES: "se.study_id, se.id",
+    Level.IMAGE: "i.series_id, i.id",
 }
+ONE_PLAN = frozenset({PATIENT_ID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID})
+"""Keys so selective that a plan made without their values is the right one."""
+
+
+class Row(Mapping[int, Any]):
+    """A match: values by tag, as the index has them; text, number, or list of texts.
+
+    Attributes:
+        own: of the level asked for.
+        above: of the levels above, one object for all rows that share it.
+    """
+
+    __slots__ = ("above", "own")
+
+    def __init__(self, own: dict[int, Any], above: dict[int, Any]) -> None:
+        self.own = own
+        self.above = above
+
+    def __getitem__(self, tag: int) -> Any:
+        """Return a value, the own one first."""
+        return self.own[tag] if tag in self.own else self.above[tag]
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield all tags."""
+        return iter({**self.above, **self.own})
+
+    def __len__(self) -> int:
+        """Return the number of attributes."""
+        return len({**self.above, **self.own})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,56 +133,85 @@ def search(*, actor: Actor, query: Query, door: str) -> Answer:
         if not matching.is_universal(key) and not (tag in ATTRIBUTES and ATTRIBUTES[tag].match)
     )
     limit = min(query.limit if query.limit is not None else MAX_ROWS, MAX_ROWS)
-    found = _patients(actor, query) if query.level is Level.PATIENT else _rows(actor, query)
-    rows = found(query.offset, query.offset + limit + 1)
+    find = _patients if query.level is Level.PATIENT else _rows
+    rows = find(actor, query, limit + 1)
     record_read(actor=actor, event=audit_events.SEARCHED, door=door, query=query.text()[:2000])
     return Answer(rows[:limit], len(rows) > limit, unsupported)
 
 
-Fetch = Callable[[int, int], list[Row]]
+def _rows(actor: Actor, query: Query, limit: int) -> list[Row]:
+    """Find by one statement, and what lies above the matches by another."""
+    model = MODEL[query.level]
+    wanted, values = statements.condition(model, _filter(query, PREFIX[query.level]))
+    allowed, more = statements.visible(actor)
+    asked = {tag for tag, key in query.keys.items() if not matching.is_universal(key)}
+    found = sql.fetch(
+        f"{_select(query.level)} WHERE {wanted} AND {allowed}"
+        f" ORDER BY {ORDER[query.level]} LIMIT {limit:d} OFFSET {query.offset:d}",
+        [*values, *more],
+        prepare=bool(asked) and asked <= ONE_PLAN,
+    )
+    if query.level is Level.STUDY:
+        return [Row(one, {}) for one in _under_identity(found, Level.STUDY).values()]
+    above = _above(query.level, {row[0] for row in found})
+    tags = _tags(query.level)
+    own = -len(tags)
+    return [Row(dict(zip(tags, row[own:], strict=True)), above[row[0]]) for row in found]
 
 
-def _rows(actor: Actor, query: Query) -> Fetch:
-    model: type[Study | Series | Instance] = {
-        Level.STUDY: Study,
-        Level.SERIES: Series,
-        Level.IMAGE: Instance,
-    }[query.level]  # type: ignore[assignment]
-    prefix = PREFIX[query.level]
-    to_study = prefix[Level.STUDY]
-    rows: QuerySet = model.objects.filter(_filter(query, prefix))
-    visible = policies.visible(actor)
-    if visible and query.level is Level.STUDY:
-        rows = rows.filter(visible)
-    elif visible:
-        rows = rows.filter(**{f"{to_study}in": Study.objects.filter(visible)})
-    held = [a for a in attributes_of(query.level) if a.column]
-    columns = [prefix[a.level] + a.column for a in held]
-    identity = [f"{to_study}{name}" for name in ("pk", "patient_id", "patient_version")]
-    identity += [f"{to_study}patient__version", f"{to_study}patient__survivor"]
-
-    def fetch(start: int, end: int) -> list[Row]:
-        values = rows.order_by(*ORDER[query.level]).values_list(*columns, *identity)[start:end]
-        return list(_with_identity(values, held))
-
-    return fetch
+def _above(level: Level, keys: Collection[int]) -> dict[int, dict[int, Any]]:
+    """Return the parents of series or images by primary key, with all that lies above them."""
+    if not keys:
+        return {}
+    parent = Level(level - 1)
+    alias = statements.ALIAS[MODEL[parent]]
+    found = sql.fetch(f"{_select(parent)} WHERE {alias}.id = ANY(%s)", [list(keys)], prepare=True)
+    if parent is Level.STUDY:
+        return _under_identity(found, parent)
+    studies = _above(parent, {row[0] for row in found})
+    tags = _tags(parent)
+    return {row[1]: studies[row[0]] | dict(zip(tags, row[2:], strict=True)) for row in found}
 
 
-def _with_identity(values: Iterable[tuple[Any, ...]], held: Sequence[Attribute]) -> Iterator[Row]:
-    """Turn tuples into rows; where a patient changed since, give today's identity."""
-    count = len(held)
-    values = list(values)
-    changed = {v[count + 1] for v in values if v[count + 4] or v[count + 2] != v[count + 3]}
+@lru_cache
+def _select(level: Level) -> str:
+    """Return the statement's beginning: keys first, then the level's attributes as in `_tags`."""
+    columns = statements.columns_of(MODEL[level])
+    own = [columns[a.column] for a in _held(level)]
+    source = statements.FROM[MODEL[level]]
+    if level is Level.STUDY:
+        keys = ["st.id", "st.patient_id", "p.survivor_id", "st.patient_version = p.version"]
+        source = f"{source} {statements.PATIENT_OF_STUDY}"
+    else:
+        keys = ["se.study_id", "se.id"] if level is Level.SERIES else ["i.series_id"]
+    return f"SELECT {', '.join(keys + own)} FROM {source}"  # noqa: S608 - names only
+
+
+@lru_cache
+def _held(level: Level) -> list[Attribute]:
+    levels = (Level.PATIENT, Level.STUDY) if level is Level.STUDY else (level,)
+    return [a for a in attributes_of(level) if a.column and a.level in levels]
+
+
+@lru_cache
+def _tags(level: Level) -> list[int]:
+    return [attribute.tag for attribute in _held(level)]
+
+
+def _under_identity(rows: Sequence[tuple[Any, ...]], level: Level) -> dict[int, dict[int, Any]]:
+    """Turn studies' tuples into values by tag; a changed patient's have today's identity."""
+    changed = {row[1] for row in rows if row[2] is not None or not row[3]}
     identities = identities_of(changed) if changed else {}
-    tags = [attribute.tag for attribute in held]
-    for value in values:
-        row = dict(zip(tags, value[:count], strict=True))
-        if value[count + 1] in identities:
-            row |= _identity_row(identities[value[count + 1]])
-        yield row
+    tags = _tags(level)
+    result = {}
+    for row in rows:
+        values = result[row[0]] = dict(zip(tags, row[4:], strict=True))
+        if row[1] in identities:
+            values.update(_identity_values(identities[row[1]]))
+    return result
 
 
-def _identity_row(identity: Identity) -> Row:
+def _identity_values(identity: Identity) -> dict[int, Any]:
     return {
         PATIENT_NAME: identity.name,
         PATIENT_ID: identity.patient_id,
@@ -155,24 +221,23 @@ def _identity_row(identity: Identity) -> Row:
     }
 
 
-def _patients(actor: Actor, query: Query) -> Fetch:
+def _patients(actor: Actor, query: Query, limit: int) -> list[Row]:
     """Patients that have studies the actor sees; those merged away stand under their survivor."""
-    studies = Study.objects.filter(policies.visible(actor), _filter(query, PREFIX[Level.STUDY]))
-
-    def fetch(start: int, end: int) -> list[Row]:
-        counts: dict[int, int] = {}
-        survivors = studies.values_list("patient__survivor", "patient")
-        for survivor, patient, count in survivors.annotate(count=Count("pk")).order_by("patient"):
-            counts[survivor or patient] = counts.get(survivor or patient, 0) + count
-        page = sorted(counts)[start:end]
-        identities = identities_of(page)
-        return [
-            _identity_row(identities[pk]) | {PATIENT_STUDIES: counts[pk]}
-            for pk in page
-            if pk in identities
-        ]
-
-    return fetch
+    wanted, values = statements.condition(Study, _filter(query, PREFIX[Level.STUDY]))
+    allowed, more = statements.visible(actor)
+    found = sql.fetch(
+        "SELECT coalesce(p.survivor_id, p.id), count(*)"  # noqa: S608 - values are bound
+        f" FROM {statements.FROM[Study]} {statements.PATIENT_OF_STUDY}"
+        f" WHERE {wanted} AND {allowed}"
+        f" GROUP BY 1 ORDER BY 1 LIMIT {limit:d} OFFSET {query.offset:d}",
+        [*values, *more],
+    )
+    identities = identities_of([patient for patient, _ in found])
+    return [
+        Row(_identity_values(identities[patient]) | {PATIENT_STUDIES: count}, {})
+        for patient, count in found
+        if patient in identities
+    ]
 
 
 def _filter(query: Query, prefix: Mapping[Level, str]) -> Q:
@@ -226,24 +291,35 @@ def _name_regex(key: str, *, fuzzy: bool) -> str:
 
 def _of_name(to_study: str, key: str, *, fuzzy: bool) -> Q:
     """Studies of patients so named, and of those whose survivor is."""
-    named = Patient.objects.filter(matching.person_name_filter("name_search", key, fuzzy=fuzzy))
-    result = Q(**{f"{to_study}patient__in": named.values("pk")})
+    name = matching.person_name_filter("name_search", key, fuzzy=fuzzy)
+    named, values = sql.where(name, {"name_search": "who.name_search"})
+    people = f"SELECT who.id FROM patients_patient who WHERE {named}"  # noqa: S608 - bound
+    result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values)})
     # Merges are rare: asked for apart, so that the usual query stays one indexed join.
-    merged = Patient.objects.filter(survivor__isnull=False, survivor__in=named.values("pk"))
-    aliases = list(merged.values_list("pk", flat=True)[:MAX_ROWS])
+    merged = sql.fetch(
+        "SELECT alias.id FROM patients_patient alias WHERE alias.survivor_id IS NOT NULL"  # noqa: S608 - bound
+        f" AND alias.survivor_id IN ({people}) LIMIT {MAX_ROWS}",
+        values,
+    )
+    aliases = [alias for (alias,) in merged]
     return result | Q(**{f"{to_study}patient__in": aliases}) if aliases else result
 
 
-def _of_number(value: str, issuer: str) -> list[int] | QuerySet:
+def _of_number(value: str, issuer: str) -> list[int]:
     """Patients of a number, aliases included: any alias finds the survivor's studies."""
-    numbers = PatientIdentifier.objects.all()
+    numbers = Q()
     if not matching.is_universal(value):
-        numbers = numbers.filter(matching.text_filter("value", value))
+        numbers &= matching.text_filter("value", value)
     if not matching.is_universal(issuer):
-        numbers = numbers.filter(matching.text_filter("issuer", issuer))
-    kept = {
-        survivor or patient
-        for patient, survivor in numbers.values_list("patient", "patient__survivor")[:MAX_ROWS]
-    }
-    merged = Patient.objects.filter(survivor__in=kept).values_list("pk", flat=True)
-    return [*kept, *merged] if kept else []
+        numbers &= matching.text_filter("issuer", issuer)
+    wanted, values = sql.where(numbers, {"value": "number.value", "issuer": "number.issuer"})
+    found = sql.fetch(
+        "WITH kept AS (SELECT DISTINCT coalesce(p.survivor_id, p.id) AS id"  # noqa: S608 - bound
+        " FROM patients_patientidentifier number JOIN patients_patient p"
+        f" ON p.id = number.patient_id WHERE {wanted} LIMIT {MAX_ROWS})"
+        " SELECT id FROM kept UNION"
+        " SELECT alias.id FROM patients_patient alias JOIN kept ON alias.survivor_id = kept.id",
+        values,
+        prepare=not matching.has_wildcard(value + issuer),
+    )
+    return [patient for (patient,) in found]
