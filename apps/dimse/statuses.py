@@ -32,6 +32,7 @@ IDENTIFIER_DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 WARNING_ELEMENTS_DISCARDED = 0xB006
 WARNING_COERCED = 0xB000
+WARNING_DOES_NOT_MATCH_SOP_CLASS = 0xB007
 WARNING_SUB_OPERATIONS_FAILED = 0xB000
 
 
@@ -53,6 +54,7 @@ STATUS_OF_CODE = {
     "studies.truncated": CANNOT_UNDERSTAND,
     "studies.missing-uid": CANNOT_UNDERSTAND,
     "studies.does-not-match": DATA_SET_DOES_NOT_MATCH,
+    "studies.defective": DATA_SET_DOES_NOT_MATCH,
     "studies.no-transfer-syntax": CANNOT_PERFORM_SUB_OPERATIONS,
     "studies.query-refused": IDENTIFIER_DOES_NOT_MATCH,
     "worklists.invalid-key": IDENTIFIER_DOES_NOT_MATCH,

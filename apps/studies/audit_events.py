@@ -14,3 +14,21 @@ ACCESS_REFUSED = register("studies.access-refused", Action.READ, "Was refused im
 MATCHED = register("studies.study.matched", Action.UPDATE, "Joined a study to its order")
 UNMATCHED = register("studies.study.unmatched", Action.UPDATE, "Took a study from its order")
 COMPLETED = register("studies.study.completed", Action.UPDATE, "Judged a study complete")
+QUARANTINED = register(
+    "studies.quarantine.held", Action.CREATE, "Sent objects that wait in quarantine"
+)
+QUARANTINE_VIEWED = register("studies.quarantine.viewed", Action.READ, "Looked into the quarantine")
+RELEASED = register(
+    "studies.quarantine.released", Action.UPDATE, "Released an object from quarantine"
+)
+DISCARDED = register(
+    "studies.quarantine.discarded", Action.UPDATE, "Discarded an object in quarantine"
+)
+RESTORED = register(
+    "studies.quarantine.restored", Action.UPDATE, "Put a discarded object back into quarantine"
+)
+DOWNLOADED = register(
+    "studies.quarantine.downloaded", Action.READ, "Downloaded an object in quarantine"
+)
+PURGED = register("studies.quarantine.purged", Action.DELETE, "Removed decided quarantine files")
+RULE_SAVED = register("studies.intake-rule.saved", Action.UPDATE, "Changed a rule of intake")

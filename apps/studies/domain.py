@@ -27,3 +27,20 @@ class MatchReason(enum.StrEnum):
     ACCESSION_NUMBER = "accession-number"
     WEAK_KEYS = "weak-keys"
     PERSON = "person"
+
+
+class IntakeAction(enum.StrEnum):
+    """What becomes of objects with defects, by who sent them."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    QUARANTINE = "quarantine"
+
+
+class QuarantineState(enum.StrEnum):
+    """What became of an object that was held back."""
+
+    HELD = "held"
+    RELEASED = "released"
+    DISCARDED = "discarded"
+    REPLACED = "replaced"

@@ -43,3 +43,10 @@ class QueryRefusedError(DomainError):
 
     code = "studies.query-refused"
     message = "The query cannot be answered."
+
+
+class DefectiveError(DomainError):
+    """The object has defects, and the rule for its sender refuses such."""
+
+    code = "studies.defective"
+    message = "The object has defects that are not taken from this sender. Nothing was kept."

@@ -2,11 +2,17 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from apps.accounts.models import AttentionItem, ProtectedModel
+from apps.accounts.models import AttentionItem, ProtectedModel, Site
 from apps.archive.models import StoredObject
 from apps.orders.models import RequestedProcedure
 from apps.patients.models import Patient
-from apps.studies.domain import Availability, Completeness, MatchReason
+from apps.studies.domain import (
+    Availability,
+    Completeness,
+    IntakeAction,
+    MatchReason,
+    QuarantineState,
+)
 
 
 class Study(ProtectedModel):
@@ -189,6 +195,85 @@ class SeriesMetadata(models.Model):
 
 
 class StudyAttention(AttentionItem):
-    """Studies' own breaks: `unmatched`, `conflict`, `duplicate-instance`, `quarantined`."""
+    """Studies' own breaks: `unmatched`, `conflict`, `other-version`, `flagged`, `quarantined`."""
 
     study = models.ForeignKey(Study, null=True, on_delete=models.PROTECT, related_name="attention")
+
+
+class IntakeRule(models.Model):
+    """What becomes of objects with defects from one source; `*` is every source without a rule."""
+
+    source = models.CharField(max_length=100, unique=True, help_text="ae:CT_1, user:12, or *")
+    action = models.CharField(max_length=16, choices=[(a.value, a.value) for a in IntakeAction])
+    probe_pixels = models.BooleanField(
+        default=False, help_text="decode the first frame of every object before it is taken"
+    )
+    changed_by = models.CharField(max_length=200)
+    changed_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.action}"
+
+
+class QuarantinedObject(models.Model):
+    """An object that came and is kept outside the index until a person decides.
+
+    What is known of it is what could be read; any of it may be empty. The stored object goes when
+    what was decided can no longer be taken back.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="+")
+    stored_object = models.OneToOneField(
+        StoredObject, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the data set, hexadecimal")
+    size_bytes = models.BigIntegerField(help_text="of the whole file")
+    transfer_syntax_uid = models.CharField(max_length=64, blank=True)
+    sop_class_uid = models.CharField(max_length=64, blank=True)
+    sop_instance_uid = models.CharField(max_length=64, blank=True)
+    study_instance_uid = models.CharField(max_length=64, blank=True)
+    patient_id = models.CharField(max_length=64, blank=True)
+    patient_name = models.CharField(max_length=1000, blank=True)
+    modality = models.CharField(max_length=16, blank=True)
+    study_date = models.CharField(max_length=8, blank=True, help_text="DA")
+    study_description = models.CharField(max_length=64, blank=True)
+    source = models.CharField(max_length=100, help_text="who sent it, for a person")
+    source_key = models.CharField(max_length=100, help_text="ae:CT_1, user:12")
+    address = models.CharField(max_length=64, blank=True)
+    door = models.CharField(max_length=16)
+    findings = models.JSONField(default=list, help_text="[{code, detail}]")
+    unservable = models.BooleanField(default=False, help_text="it could not be filed as it is")
+    times_sent = models.PositiveIntegerField(default=1)
+    received_at = models.DateTimeField()
+    last_received_at = models.DateTimeField()
+    state = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in QuarantineState], default="held"
+    )
+    decided_at = models.DateTimeField(null=True)
+    decided_by = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source_key", "sop_instance_uid", "digest"],
+                condition=models.Q(state="held"),
+                name="quarantined_once",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["site", "received_at"],
+                condition=models.Q(state="held"),
+                name="quarantine_held",
+            ),
+            models.Index(
+                fields=["sop_instance_uid"],
+                condition=models.Q(state="held"),
+                name="quarantine_held_by_uid",
+            ),
+            models.Index(fields=["state", "decided_at"], name="quarantine_decided"),
+        ]
+
+    def __str__(self) -> str:
+        return self.sop_instance_uid or self.digest[:12]

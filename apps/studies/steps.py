@@ -23,6 +23,7 @@ from apps.studies.models import Instance, Series, Study, StudyAttention, StudyMa
 UNMATCHED = "unmatched"
 CONFLICT = "conflict"
 OTHER_VERSION = "other-version"
+FLAGGED = "flagged"
 STRICTNESS = [c.value for c in Confidentiality]
 
 

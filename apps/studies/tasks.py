@@ -4,10 +4,18 @@ from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
 from apps.studies.services import studies_settle
+from apps.studies.services.quarantine import quarantine_purge
 
 
 @pacs_task()
 def settle_studies() -> None:
     """Judge the studies that have gone quiet."""
     while studies_settle(actor=system_actor("completeness"), at=clock.now()):
+        pass
+
+
+@pacs_task(time_limit=3600)
+def purge_quarantine() -> None:
+    """Remove the files of what was decided long enough ago."""
+    while quarantine_purge(actor=system_actor("quarantine"), at=clock.now()):
         pass

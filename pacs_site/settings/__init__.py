@@ -183,6 +183,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20.0},
     },
+    # What was released or discarded can be looked at and taken back for a month.
+    "quarantine-purge": {
+        "task": "apps.studies.tasks.purge_quarantine",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "audit-seal": {
         "task": "apps.audit.tasks.seal_audit",
         "schedule": 60.0,

@@ -24,6 +24,7 @@ from apps.dimse.statuses import (
     SOP_CLASS_NOT_SUPPORTED,
     SUCCESS,
     WARNING_COERCED,
+    WARNING_DOES_NOT_MATCH_SOP_CLASS,
     status_of,
 )
 from apps.dimse.upper.acceptor import Association
@@ -128,13 +129,23 @@ def _record(association: Association, staged: Staged) -> Refusal | None:
     except Exception:
         log.exception("an object could not be recorded", association=association.id)
         return Refusal(PROCESSING_FAILURE, "internal error")
+    return _answer(result)
+
+
+def _answer(result: InstanceResult) -> Refusal | None:
     match result.status:
         case InstanceStatus.STORED | InstanceStatus.ALREADY_HERE:
             return None
         case InstanceStatus.OTHER_VERSION:
             return Refusal(WARNING_COERCED, "another data set has this UID; both are kept")
+        case InstanceStatus.QUARANTINED:
+            what = result.findings[0].words if result.findings else "defects"
+            return Refusal(WARNING_DOES_NOT_MATCH_SOP_CLASS, f"kept in quarantine: {what}")
         case InstanceStatus.REFUSED:
-            return _refusal(result.error or DomainError())
+            error = result.error or DomainError()
+            if result.quarantined:
+                return Refusal(status_of(error), "cannot be filed; kept in quarantine. Send again")
+            return _refusal(error)
 
 
 def _refusal(error: DomainError) -> Refusal:

@@ -29,6 +29,7 @@ from apps.studies.header import (
     is_explicit,
     scan,
 )
+from apps.studies.validation import Finding, header_findings
 
 UID = re.compile(r"[0-9.]{1,64}")
 REQUEST_ATTRIBUTES = 0x00400275
@@ -89,6 +90,7 @@ class Received:
     requests: tuple[dict[str, str], ...]
     pixel_offset: int | None
     pixel_length: int | None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def study_instance_uid(self) -> str:
@@ -156,6 +158,7 @@ def read_received(staged: Staged) -> Received:
         ),
         pixel_offset=offset,
         pixel_length=length,
+        findings=header_findings(header, staged),
     )
 
 

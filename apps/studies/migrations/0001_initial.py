@@ -17,6 +17,17 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='IntakeRule',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('source', models.CharField(help_text='ae:CT_1, user:12, or *', max_length=100, unique=True)),
+                ('action', models.CharField(choices=[('accept', 'accept'), ('refuse', 'refuse'), ('quarantine', 'quarantine')], max_length=16)),
+                ('probe_pixels', models.BooleanField(default=False, help_text='decode the first frame of every object before it is taken')),
+                ('changed_by', models.CharField(max_length=200)),
+                ('changed_at', models.DateTimeField()),
+            ],
+        ),
+        migrations.CreateModel(
             name='Series',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -163,6 +174,42 @@ class Migration(migrations.Migration):
             model_name='study',
             name='requested_procedures',
             field=models.ManyToManyField(related_name='studies', through='studies.StudyMatch', to='orders.requestedprocedure'),
+        ),
+        migrations.CreateModel(
+            name='QuarantinedObject',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(help_text='SHA-256 of the data set, hexadecimal', max_length=64)),
+                ('size_bytes', models.BigIntegerField(help_text='of the whole file')),
+                ('transfer_syntax_uid', models.CharField(blank=True, max_length=64)),
+                ('sop_class_uid', models.CharField(blank=True, max_length=64)),
+                ('sop_instance_uid', models.CharField(blank=True, max_length=64)),
+                ('study_instance_uid', models.CharField(blank=True, max_length=64)),
+                ('patient_id', models.CharField(blank=True, max_length=64)),
+                ('patient_name', models.CharField(blank=True, max_length=1000)),
+                ('modality', models.CharField(blank=True, max_length=16)),
+                ('study_date', models.CharField(blank=True, help_text='DA', max_length=8)),
+                ('study_description', models.CharField(blank=True, max_length=64)),
+                ('source', models.CharField(help_text='who sent it, for a person', max_length=100)),
+                ('source_key', models.CharField(help_text='ae:CT_1, user:12', max_length=100)),
+                ('address', models.CharField(blank=True, max_length=64)),
+                ('door', models.CharField(max_length=16)),
+                ('findings', models.JSONField(default=list, help_text='[{code, detail}]')),
+                ('unservable', models.BooleanField(default=False, help_text='it could not be filed as it is')),
+                ('times_sent', models.PositiveIntegerField(default=1)),
+                ('received_at', models.DateTimeField()),
+                ('last_received_at', models.DateTimeField()),
+                ('state', models.CharField(choices=[('held', 'held'), ('released', 'released'), ('discarded', 'discarded'), ('replaced', 'replaced')], default='held', max_length=16)),
+                ('decided_at', models.DateTimeField(null=True)),
+                ('decided_by', models.CharField(blank=True, max_length=200)),
+                ('reason', models.CharField(blank=True, max_length=300)),
+                ('site', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.site')),
+                ('stored_object', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='archive.storedobject')),
+            ],
+            options={
+                'indexes': [models.Index(condition=models.Q(('state', 'held')), fields=['site', 'received_at'], name='quarantine_held'), models.Index(condition=models.Q(('state', 'held')), fields=['sop_instance_uid'], name='quarantine_held_by_uid'), models.Index(fields=['state', 'decided_at'], name='quarantine_decided')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'held')), fields=('source_key', 'sop_instance_uid', 'digest'), name='quarantined_once')],
+            },
         ),
         migrations.AddIndex(
             model_name='instance',

@@ -4,7 +4,7 @@ import datetime
 import enum
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 from django.db import OperationalError, transaction
@@ -22,12 +22,16 @@ from apps.core.actors import Actor
 from apps.core.errors import DomainError
 from apps.core.steps import publish
 from apps.studies import audit_events
-from apps.studies.domain import Completeness
+from apps.studies.domain import Completeness, IntakeAction
+from apps.studies.errors import DefectiveError
+from apps.studies.ingest.quarantine import Held, hold
 from apps.studies.ingest.received import Received, read_received
 from apps.studies.ingest.rows import Filed, file_instances, refresh_counts
+from apps.studies.ingest.rules import DEFAULT, findings_under, rule_for
 from apps.studies.ingest.studies import series_for, studies_for
 from apps.studies.models import Study
-from apps.studies.steps import OTHER_VERSION, attention_open, study_match
+from apps.studies.steps import FLAGGED, OTHER_VERSION, attention_open, study_match
+from apps.studies.validation import Finding
 
 log = structlog.get_logger(__name__)
 
@@ -40,22 +44,36 @@ class InstanceStatus(enum.StrEnum):
     STORED = "stored"
     ALREADY_HERE = "already-here"
     OTHER_VERSION = "other-version"
+    QUARANTINED = "quarantined"
     REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceResult:
-    """The answer for one object: `error` is set where it was refused."""
+    """The answer for one object.
+
+    Attributes:
+        error: set where it was refused.
+        findings: its defects, where it has any.
+        quarantined: its bytes wait for a person, whether it was refused or held back.
+    """
 
     staged: Staged
     status: InstanceStatus
     study_instance_uid: str = ""
     series_instance_uid: str = ""
     error: DomainError | None = None
+    findings: tuple[Finding, ...] = ()
+    quarantined: bool = False
 
 
 def instances_record(
-    *, actor: Actor, batch: Sequence[Staged], at: datetime.datetime, door: str
+    *,
+    actor: Actor,
+    batch: Sequence[Staged],
+    at: datetime.datetime,
+    door: str,
+    as_it_is: bool = False,
 ) -> list[InstanceResult]:
     """Make staged objects part of the index; return one result each, in order.
 
@@ -68,7 +86,11 @@ def instances_record(
         actor: whose site the studies belong to.
         batch: from `IncomingObject.finish`.
         at: time of receipt.
-        door: `dimse`, `dicomweb`, `page`.
+        door: `dimse`, `dicomweb`, `page`, `import`.
+        as_it_is: a person decided to take defects; the rule for the source is not asked.
+
+    What has defects is stored and shown to a person, refused, or kept in quarantine, as the rule
+    for the actor says; with the last, what cannot be read is refused, and kept there all the same.
 
     Raises:
         NotPermittedError: the actor may not store.
@@ -79,13 +101,29 @@ def instances_record(
     policy.require(actor, Permission.STUDY_STORE)
     results: dict[int, InstanceResult] = {}
     good: list[tuple[int, Received]] = []
+    held: list[tuple[int, Held]] = []
+    rule = DEFAULT if as_it_is else rule_for(actor)
     for index, staged in enumerate(batch):
         try:
-            good.append((index, read_received(staged)))
+            received = read_received(staged)
         except DomainError as error:
+            if rule.action is IntakeAction.QUARANTINE:
+                held.append((index, Held(staged, error=error)))
             log.info("ingest.refused", code=error.code, details=error.details, actor=actor.key)
             results[index] = InstanceResult(staged, InstanceStatus.REFUSED, error=error)
-    publish_staged([received.staged for _, received in good])
+            continue
+        findings = findings_under(rule, received)
+        if findings and rule.action is IntakeAction.QUARANTINE:
+            held.append((index, Held(staged, received, findings)))
+        elif findings and rule.action is IntakeAction.REFUSE:
+            defects = DefectiveError(reason=findings[0].detail, findings=findings)
+            results[index] = InstanceResult(staged, InstanceStatus.REFUSED, error=defects)
+        else:
+            good.append((index, replace(received, findings=findings) if findings else received))
+    publish_staged([received.staged for _, received in good] + [h.staged for _, h in held])
+    if held:
+        _hold_back(actor, [h for _, h in held], at, door)
+        results |= {index: _held_result(h) for index, h in held}
     if good:
         filed = _record_again(actor, [received for _, received in good], at, door)
         for (index, received), one in zip(good, filed, strict=True):
@@ -94,6 +132,7 @@ def instances_record(
                 _status(one),
                 received.study_instance_uid,
                 received.series_instance_uid,
+                findings=received.findings,
             )
     _after(actor, [results[index] for index in range(len(batch))], door)
     return [results[index] for index in range(len(batch))]
@@ -103,6 +142,31 @@ def _status(filed: Filed) -> InstanceStatus:
     if filed.new:
         return InstanceStatus.STORED
     return InstanceStatus.OTHER_VERSION if filed.version else InstanceStatus.ALREADY_HERE
+
+
+@transaction.atomic(durable=True)
+def _hold_back(actor: Actor, batch: Sequence[Held], at: datetime.datetime, door: str) -> None:
+    hold(actor=actor, site=_site(actor), batch=batch, at=at, door=door)
+
+
+def _held_result(held: Held) -> InstanceResult:
+    """Say what became of an object in quarantine: what cannot be read stays refused."""
+    if held.received is None:
+        return InstanceResult(
+            held.staged, InstanceStatus.REFUSED, error=held.error, quarantined=True
+        )
+    return InstanceResult(
+        held.staged,
+        InstanceStatus.QUARANTINED,
+        held.received.study_instance_uid,
+        held.received.series_instance_uid,
+        findings=held.findings,
+        quarantined=True,
+    )
+
+
+def _site(actor: Actor) -> Site:
+    return Site.objects.get(pk=actor.home_site) if actor.home_site else main_site()
 
 
 def _record_again(
@@ -122,7 +186,7 @@ def _record_again(
 def _record(
     actor: Actor, batch: Sequence[Received], at: datetime.datetime, door: str
 ) -> list[Filed]:
-    site = Site.objects.get(pk=actor.home_site) if actor.home_site else main_site()
+    site = _site(actor)
     studies, created = studies_for(batch, actor=actor, site=site, at=at)
     series = series_for(batch, studies)
     filed = file_instances(
@@ -190,6 +254,34 @@ def _tell(  # noqa: PLR0917 - one caller, which has them all at hand
                 sop_instance_uid=one.received.sop_instance_uid,
                 source=actor.display,
             )
+    _flag([o.received for o in filed if o.new and o.received.findings], studies, actor, at)
+
+
+def _flag(
+    defective: Sequence[Received],
+    studies: dict[str, Study],
+    actor: Actor,
+    at: datetime.datetime,
+) -> None:
+    """Show a person each kind of defect that a study was taken with, once."""
+    kinds = {
+        (received.study_instance_uid, finding.code): (received, finding)
+        for received in reversed(defective)
+        for finding in received.findings
+    }
+    for (uid, _), (received, finding) in kinds.items():
+        study = studies[uid]
+        attention_open(
+            study=study,
+            kind=FLAGGED,
+            key=f"{study.study_instance_uid} {finding.code}",
+            summary=f"Taken with a defect: {finding.words[0].lower()}{finding.words[1:]}",
+            at=at,
+            code=finding.code,
+            detail=finding.detail,
+            sop_instance_uid=received.sop_instance_uid,
+            source=actor.display,
+        )
 
 
 def _after(actor: Actor, results: Sequence[InstanceResult], door: str) -> None:
