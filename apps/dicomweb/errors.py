@@ -49,6 +49,7 @@ FAILURE_REASON: Mapping[str, int] = {
     "studies.truncated": 0xC000,
     "studies.missing-uid": 0xC000,
     "studies.does-not-match": 0xA900,
+    "studies.defective": 0xA900,
     "dicomweb.malformed": 0xC000,
     "dicomweb.other-study": 0x0110,
     "archive.storage-failed": 0xA700,

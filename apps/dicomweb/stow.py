@@ -26,6 +26,11 @@ JSON = "application/dicom+json"
 BATCH = 64
 META_BYTES = 64 * 1024
 OTHER_VERSION_KEPT = 0xB000
+KEPT_IN_QUARANTINE = 0xB007
+WARNING_REASON = {
+    InstanceStatus.OTHER_VERSION: OTHER_VERSION_KEPT,
+    InstanceStatus.QUARANTINED: KEPT_IN_QUARANTINE,
+}
 
 
 class OtherStudyError(DomainError):
@@ -137,12 +142,12 @@ def _outcome(result: InstanceResult) -> Outcome:
     path = (
         f"/studies/{result.study_instance_uid}/series/{result.series_instance_uid}/instances/{uid}"
     )
-    refused = result.error is not None
+    filed = result.error is None and not result.quarantined
     return Outcome(
         result.staged.sop_class_uid,
         uid,
         result.status,
-        path="" if refused else path,
+        path=path if filed else "",
         code=result.error.code if result.error else "",
     )
 
@@ -150,10 +155,10 @@ def _outcome(result: InstanceResult) -> Outcome:
 def _answer(outcomes: Sequence[Outcome], base: str) -> HttpResponse:
     kept = [one for one in outcomes if one.status is not InstanceStatus.REFUSED]
     failed = [one for one in outcomes if one.status is InstanceStatus.REFUSED]
-    remarks = any(one.status is InstanceStatus.OTHER_VERSION for one in kept)
+    remarks = any(one.status in WARNING_REASON for one in kept)
     body: dict[str, Any] = {}
     if kept:
-        studies = {one.path.split("/series/")[0] for one in kept}
+        studies = {one.path.split("/series/")[0] for one in kept if one.path}
         if len(studies) == 1:
             body["00081190"] = {"vr": "UR", "Value": [base + studies.pop()]}
         body["00081199"] = {"vr": "SQ", "Value": [_referenced(one, base) for one in kept]}
@@ -169,9 +174,11 @@ def _sop(one: Outcome) -> dict[str, Any]:
 
 
 def _referenced(one: Outcome, base: str) -> dict[str, Any]:
-    item = _sop(one) | {"00081190": {"vr": "UR", "Value": [base + one.path]}}
-    if one.status is InstanceStatus.OTHER_VERSION:
-        item["00081196"] = {"vr": "US", "Value": [OTHER_VERSION_KEPT]}
+    """Return one that was kept; what waits in quarantine cannot be fetched, so it has no address."""
+    where = {"vr": "UR", "Value": [base + one.path]} if one.path else {"vr": "UR"}
+    item = _sop(one) | {"00081190": where}
+    if one.status in WARNING_REASON:
+        item["00081196"] = {"vr": "US", "Value": [WARNING_REASON[one.status]]}
     return item
 
 

@@ -240,4 +240,5 @@ def test_every_refusal_has_its_status():
         "studies.truncated",
         "studies.missing-uid",
         "studies.does-not-match",
+        "studies.defective",
     }

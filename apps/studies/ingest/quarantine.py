@@ -118,7 +118,8 @@ def refresh_attention(*, site: Site, source_key: str, source: str, at: datetime.
     ).count()
     key = f"{site.pk}:{source_key}"
     rows = StudyAttention.objects.filter(kind=QUARANTINED, key=key, resolved_at=None)
-    summary = f"{waiting} object{'' if waiting == 1 else 's'} of {source} wait in quarantine"[:300]
+    wait = "object waits" if waiting == 1 else "objects wait"
+    summary = f"{waiting} {wait} in quarantine, from {source}"[:300]
     if not waiting:
         rows.update(resolved_at=at, resolved_by="Isocenter", resolution="Each was decided")
     elif not rows.update(summary=summary):

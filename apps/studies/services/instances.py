@@ -102,6 +102,7 @@ def instances_record(
     results: dict[int, InstanceResult] = {}
     good: list[tuple[int, Received]] = []
     held: list[tuple[int, Held]] = []
+    publish_staged(batch)
     rule = DEFAULT if as_it_is else rule_for(actor)
     for index, staged in enumerate(batch):
         try:
@@ -120,7 +121,6 @@ def instances_record(
             results[index] = InstanceResult(staged, InstanceStatus.REFUSED, error=defects)
         else:
             good.append((index, replace(received, findings=findings) if findings else received))
-    publish_staged([received.staged for _, received in good] + [h.staged for _, h in held])
     if held:
         _hold_back(actor, [h for _, h in held], at, door)
         results |= {index: _held_result(h) for index, h in held}
