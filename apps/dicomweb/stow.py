@@ -174,7 +174,7 @@ def _sop(one: Outcome) -> dict[str, Any]:
 
 
 def _referenced(one: Outcome, base: str) -> dict[str, Any]:
-    """Return one that was kept; what waits in quarantine cannot be fetched, so it has no address."""
+    """One that was kept; what waits in quarantine cannot be fetched, so it has no address."""
     where = {"vr": "UR", "Value": [base + one.path]} if one.path else {"vr": "UR"}
     item = _sop(one) | {"00081190": where}
     if one.status in WARNING_REASON:
