@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sized
 
 from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -73,6 +74,7 @@ def watch_pages(pages: Sized) -> None:
     PAGES.set_function(lambda: len(pages))
 
 
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Answer `/metrics` in Prometheus' text form."""
     registry = REGISTRY

@@ -12,6 +12,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from apps.accounts import policy
+from apps.accounts.authentication import bearer_token
 from apps.accounts.domain import Permission
 from apps.accounts.models import User
 from apps.core.errors import (
@@ -66,7 +67,8 @@ def page(
 ) -> Callable[[Callable[View, HttpResponse]], Callable[View, HttpResponse]]:
     """Decorate a page's view: sign-in, then the permission at all, then errors become answers.
 
-    The view finds the actor at `request.actor` and lets `DomainError` pass.
+    The view finds the actor at `request.actor` and lets `DomainError` pass. A bearer token is for
+    programs and opens no page.
     """
 
     def decorate(view: Callable[View, HttpResponse]) -> Callable[View, HttpResponse]:
@@ -74,7 +76,7 @@ def page(
         def opened(*args: View.args, **kwargs: View.kwargs) -> HttpResponse:
             request = cast("HttpRequest", args[0])
             actor = request.actor  # type: ignore[attr-defined]
-            if not actor:
+            if not actor or bearer_token(request):
                 if request.headers.get("HX-Request"):
                     return HttpResponse(status=401)
                 return redirect_to_login(request.get_full_path())

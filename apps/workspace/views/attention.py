@@ -17,7 +17,7 @@ from apps.accounts.pages import page
 from apps.audit.steps import record_read
 from apps.core.actors import Actor
 from apps.core.clock import now
-from apps.core.errors import DomainError, NotFoundError
+from apps.core.errors import DomainError, NotFoundError, NotPermittedError
 from apps.core.toasts import toast
 from apps.workspace import audit_events
 from apps.workspace.attention import selectors
@@ -88,7 +88,7 @@ def deed(request: HttpRequest, key: str, verb: str) -> HttpResponse:
             words, undo, facts = done.words, done.undo, dict(done.facts)
         else:
             raise NotFoundError(verb=verb)
-    except NotFoundError:
+    except (NotFoundError, NotPermittedError):
         raise
     except DomainError as error:
         messages.error(request, error.message)
