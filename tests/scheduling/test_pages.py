@@ -336,38 +336,6 @@ def test_days_are_turned_with_keys(desk, busy):
     expect(desk.locator("h1")).to_have_text(today)
 
 
-def test_another_site_s_appointment_is_404(client, busy):
-    from apps.accounts.models import User
-
-    stranger = User.objects.create(
-        username="far", roles=["scheduler"], home_site=busy.department.other
-    )
-    stranger.sites.add(busy.department.other)
-    client.force_login(stranger, backend="django.contrib.auth.backends.ModelBackend")
-    held = Appointment.objects.filter(status="booked").latest("pk")
-    exam = busy.exam()
-    assert client.get(f"/schedule/appointments/{held.pk}/").status_code == 404
-    assert client.get(f"/schedule/exams/{exam.pk}/").status_code == 404
-    assert client.get("/schedule/?site=NMG").status_code == 404
-    answer = client.get("/schedule/")
-    assert answer.status_code == 200
-    assert b"FALK" not in answer.content
-    for path in ("move", "cancel", "arrive", "missed", f"undo/booking/{held.version}"):
-        assert (
-            client.post(
-                f"/schedule/appointments/{held.pk}/{path}/",
-                {"reason": "x", "slot": f"{held.room_id} {clock.now().isoformat()}"},
-            ).status_code
-            == 404
-        ), path
-    answer = client.post(
-        "/schedule/book/",
-        {"exam": exam.pk, "slot": f"{held.room_id} {clock.now().isoformat()}"},
-        headers={"HX-Request": "true"},
-    )
-    assert answer.status_code == 404
-
-
 def test_a_hidden_patient_is_a_taken_place_and_nothing_more(client, busy):
     held = Appointment.objects.filter(status="booked", room__code="CT1").latest("period")
     patient = held.scheduled_steps.get().requested_procedure.order.patient

@@ -198,24 +198,6 @@ def test_the_scanner_s_own_step_is_shown(console, busy):
     expect(console.get_by_role("button", name="Not begun")).to_have_count(0)
 
 
-def test_other_rooms_and_other_sites(client, busy):
-    from apps.accounts.models import User
-
-    stranger = User.objects.create(
-        username="far", roles=["technologist"], home_site=busy.department.other
-    )
-    stranger.sites.add(busy.department.other)
-    client.force_login(stranger, backend="django.contrib.auth.backends.ModelBackend")
-    step = ScheduledStep.objects.get(status="STARTED")
-    assert client.get(f"/perform/{busy.department.ct1.pk}/").status_code == 404
-    assert client.post(f"/perform/steps/{step.pk}/end/").status_code == 404
-    assert client.get("/perform/").status_code == 200
-    client.force_login(
-        busy.staff[Role.SCHEDULER], backend="django.contrib.auth.backends.ModelBackend"
-    )
-    assert client.get("/perform/").status_code == 403
-
-
 def test_a_room_costs_few_queries(client, busy, django_assert_max_num_queries):
     client.force_login(
         busy.staff[Role.TECHNOLOGIST], backend="django.contrib.auth.backends.ModelBackend"

@@ -207,24 +207,6 @@ def test_every_kind_has_a_case(admin, hospital):
         assert page.context["current"].kind == BY_KEY[key]
 
 
-def test_another_site_sees_and_does_nothing(client, hospital):
-    place_step(hospital, ExamRequest("74150"))
-    item = OrderAttention.objects.get()
-    client.force_login(hospital.north_desk, backend="django.contrib.auth.backends.ModelBackend")
-    assert "The chain holds" in client.get(reverse("workspace:attention")).content.decode()
-    case = reverse("workspace:attention-case", kwargs={"key": item.address})
-    assert client.get(case).status_code == 404
-    deed = reverse("workspace:attention-do", kwargs={"key": item.address, "verb": "close"})
-    assert client.post(deed, {"reason": "x"}).status_code == 404
-    for key in ("orders-x", "nowhere-1", "orders-999"):
-        assert client.get(f"/attention/{key}/").status_code == 404
-
-
-def test_a_referrer_has_no_attention_page(client, hospital):
-    client.force_login(hospital.referrer, backend="django.contrib.auth.backends.ModelBackend")
-    assert client.get(reverse("workspace:attention")).status_code == 403
-
-
 # Ordering.
 
 
@@ -303,14 +285,3 @@ def test_cancelling_and_accepting(desk, hospital):
     desk.post(cancel, {"reason": "Not needed"})
     order.refresh_from_db()
     assert order.status == "CA"
-
-
-def test_an_order_of_another_site_is_not_there(client, hospital):
-    order = place(hospital)
-    client.force_login(hospital.north_desk, backend="django.contrib.auth.backends.ModelBackend")
-    for name in ("order", "order-cancel", "order-accept", "order-undo"):
-        address = reverse(f"workspace:{name}", kwargs={"pk": order.pk})
-        method = client.get if name == "order" else client.post
-        assert method(address, {"reason": "x"}).status_code == 404
-    new = f"{reverse('workspace:order-new')}?patient={hospital.patient.pk}"
-    assert client.get(new).status_code == 404
