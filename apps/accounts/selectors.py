@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Q
 
@@ -27,6 +28,8 @@ from apps.core.errors import DomainError
 TOKEN_MEMORY_S = 5.0
 _token_actors: dict[str, tuple[float, Actor]] = {}
 _token_lock = threading.Lock()
+FAILURES_AT_MOST, FAILURES_S = 10, 300.0
+_passcode_failures: dict[str, list[float]] = {}
 
 
 class UnknownPeerError(DomainError):
@@ -82,6 +85,32 @@ def actor_for_token(token: str, address: str = "") -> Actor | None:
             _token_actors.clear()
         _token_actors[f"{digest} {address}"] = (time.monotonic() + TOKEN_MEMORY_S, actor)
     return actor
+
+
+def actor_for_passcode(username: str, passcode: str, address: str = "") -> Actor | None:
+    """Return the user of that name whose access token or password the passcode is, else None.
+
+    A failure is on record as any failed sign-in. After ten from one address within five minutes
+    nothing from there is looked at until they have passed, so that nobody can try passwords.
+    """
+    actor = actor_for_token(passcode, address)
+    if actor is not None:
+        own = User.objects.filter(pk=actor.user_id or 0, username=username).exists()
+        return actor if own else None
+    now = time.monotonic()
+    with _token_lock:
+        failures = [at for at in _passcode_failures.get(address, []) if now - at < FAILURES_S]
+        _passcode_failures[address] = failures
+    if len(failures) >= FAILURES_AT_MOST:
+        return None
+    user = authenticate(None, username=username, password=passcode)
+    if isinstance(user, User):
+        return actor_for_user(user, address)
+    with _token_lock:
+        if len(_passcode_failures) > 1000:
+            _passcode_failures.clear()
+        _passcode_failures.setdefault(address, []).append(now)
+    return None
 
 
 def actor_for_ae(calling_ae_title: str, address: str, association: str = "") -> PeerIdentity:

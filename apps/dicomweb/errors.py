@@ -37,6 +37,7 @@ STATUS: Mapping[str, int] = {
     "dicomweb.not-acceptable": 406,
     "dicomweb.unsupported-media-type": 415,
     "studies.query-refused": 400,
+    "studies.query-too-broad": 413,  # PS3.18 Table 10.6.3-1
     "studies.no-transfer-syntax": 406,
     "studies.cannot-render": 406,
     "archive.storage-failed": 503,

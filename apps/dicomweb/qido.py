@@ -14,7 +14,7 @@ from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import DOOR, base_address, door
 from apps.dicomweb.errors import MalformedError
 from apps.studies.dicom_json import text_element
-from apps.studies.query import ATTRIBUTES, MAX_ROWS, Level, Query, Row, search
+from apps.studies.query import ATTRIBUTES, Level, Query, Row, search
 from apps.studies.query.attributes import (
     IN_REQUEST,
     REQUEST_ATTRIBUTES_SEQUENCE,
@@ -78,6 +78,7 @@ def parse(parameters: Mapping[str, list[str]], level: Level, path: Mapping[int, 
     return Query(
         level,
         keys,
+        combined=True,  # PS3.18 8.3.4.1
         fuzzy=parameters.get("fuzzymatching", ["false"])[-1].lower() == "true",
         limit=_number(parameters, "limit"),
         offset=_number(parameters, "offset") or 0,
@@ -94,8 +95,11 @@ def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> Http
     if answer.unsupported:
         ignored = ", ".join(f"{tag:08X}" for tag in sorted(answer.unsupported))
         warnings.append(f"These keys are not searchable here and were left aside: {ignored}")
-    if answer.more and (query.limit is None or query.limit > MAX_ROWS):
-        warnings.append(f"More than {MAX_ROWS} results; ask for the rest with offset")
+    if answer.too_many:
+        warnings.append(
+            "The number of results exceeded the maximum supported by the server. "
+            "Additional results can be requested."  # the words of PS3.18 8.3.4.4.1
+        )
     if warnings:
         response["Warning"] = ", ".join(f'299 isocenter "{text}"' for text in warnings)
     return response

@@ -18,13 +18,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.datadict import dictionary_VR
+
+from apps.core.character_sets import UTF8, decode_text, encode_text, terms_of
 
 DataSet = dict[int, Any]
 
 SPECIFIC_CHARACTER_SET = 0x00080005
-UTF8 = "ISO_IR 192"
 MAX_DEPTH = 32
 
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -41,7 +41,6 @@ _LONG_FORM = frozenset(
     {"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"}
 )
 _LONG_FORM_BYTES = frozenset(vr.encode() for vr in _LONG_FORM)
-_PN_DELIMITERS, _TEXT_DELIMITERS = set(b"^="), set(b"\r\n\t\f")
 
 
 class DataSetError(Exception):
@@ -60,15 +59,6 @@ def vr_of(tag: int) -> str:
     return vr[:2]
 
 
-@lru_cache(maxsize=64)
-def encodings_of(character_set: str) -> tuple[str, ...]:
-    """Return Python's names for a value of (0008,0005); what is unknown counts as absent."""
-    terms = [term.strip() for term in character_set.split("\\")]
-    if not all(term in python_encoding for term in terms):
-        return ("iso8859",)
-    return tuple(convert_encodings(terms))
-
-
 # -- read -------------------------------------------------------------------------------------
 
 
@@ -83,7 +73,7 @@ def decode(data: bytes, *, explicit: bool) -> DataSet:
         DataSetError: lengths that do not add up, or items nested more than 32 deep.
     """
     reader = _Reader(data, explicit)
-    result, _ = reader.elements(0, len(data), ("iso8859",), 0)
+    result, _ = reader.elements(0, len(data), terms_of(""), 0)
     return result
 
 
@@ -93,7 +83,7 @@ class _Reader:
         self._explicit = explicit
 
     def elements(
-        self, offset: int, end: int, encodings: tuple[str, ...], depth: int
+        self, offset: int, end: int, terms: tuple[str, ...], depth: int
     ) -> tuple[DataSet, int]:
         """Read elements up to `end` or the end of the item; return them and where they ended."""
         result: DataSet = {}
@@ -102,15 +92,15 @@ class _Reader:
             if tag == _ITEM_END:
                 break
             if vr == "SQ" or length == _UNDEFINED:
-                result[tag], offset = self._sequence(offset, end, length, encodings, depth + 1)
+                result[tag], offset = self._sequence(offset, end, length, terms, depth + 1)
                 continue
             if length > end - offset:
                 message = f"({tag >> 16:04X},{tag & 0xFFFF:04X}) is longer than what holds it"
                 raise DataSetError(message)
-            value = _value(vr, self._data[offset : offset + length], encodings)
+            value = _value(vr, self._data[offset : offset + length], terms)
             result[tag] = value
             if tag == SPECIFIC_CHARACTER_SET:
-                encodings = encodings_of(value)
+                terms = terms_of(value)
             offset += length
         return result, offset
 
@@ -134,7 +124,7 @@ class _Reader:
         return tag, raw.decode(), _LONG_LENGTH.unpack_from(data, offset + 8)[0], offset + 12
 
     def _sequence(
-        self, offset: int, end: int, length: int, encodings: tuple[str, ...], depth: int
+        self, offset: int, end: int, length: int, terms: tuple[str, ...], depth: int
     ) -> tuple[list[DataSet], int]:
         if depth > MAX_DEPTH:
             message = f"sequences nested more than {MAX_DEPTH} deep"
@@ -153,19 +143,16 @@ class _Reader:
                 message = "a sequence holds something else than whole items"
                 raise DataSetError(message)
             item_end = end if size == _UNDEFINED else offset + size
-            item, offset = self.elements(offset, item_end, encodings, depth)
+            item, offset = self.elements(offset, item_end, terms, depth)
             items.append(item)
         return items, offset
 
 
-def _value(vr: str, raw: bytes, encodings: tuple[str, ...]) -> Any:
+def _value(vr: str, raw: bytes, terms: tuple[str, ...]) -> Any:
     if vr in _CHARSET_TEXT:
         if raw.isascii() and b"\x1b" not in raw:
             return raw.decode("ascii").rstrip(" \0")
-        delimiters = _PN_DELIMITERS if vr == "PN" else _TEXT_DELIMITERS
-        parts = raw.split(b"\\") if encodings[0].startswith("iso") else [raw]
-        decoded = (decode_bytes(part, encodings, delimiters) for part in parts)
-        return "\\".join(decoded).rstrip(" \0")
+        return decode_text(raw, terms, person=vr == "PN").rstrip(" \0")
     if vr in _PLAIN_TEXT:
         return raw.decode("latin-1").strip(" \0")
     if code := _NUMBERS.get(vr):
@@ -202,10 +189,7 @@ def encode(data_set: Mapping[int, Any], *, explicit: bool, character_set: str = 
         character_set: the value of (0008,0005) the reader would like.
     """
     for wanted in (character_set, UTF8):
-        codec = _single_byte_codec(wanted)
-        if codec is None:
-            continue
-        writer = _Writer(explicit, codec)
+        writer = _Writer(explicit, terms_of(wanted))
         try:
             body = writer.elements(
                 {t: v for t, v in data_set.items() if t != SPECIFIC_CHARACTER_SET}
@@ -214,28 +198,17 @@ def encode(data_set: Mapping[int, Any], *, explicit: bool, character_set: str = 
             continue
         if not writer.beyond_ascii:
             return body
-        head = _Writer(explicit, codec).elements({SPECIFIC_CHARACTER_SET: wanted})
+        head = writer.elements({SPECIFIC_CHARACTER_SET: wanted})
         low = {t: v for t, v in data_set.items() if t < SPECIFIC_CHARACTER_SET}
         before = writer.elements(low)
         return before + head + body[len(before) :]
     raise AssertionError
 
 
-@lru_cache(maxsize=64)
-def _single_byte_codec(character_set: str) -> str | None:
-    """Return the codec of a character set without code extensions, None for any other."""
-    if not character_set:
-        return "ascii"
-    if character_set not in python_encoding:
-        return None
-    codec = encodings_of(character_set)[0]
-    return None if codec.startswith(("iso2022", "iso_2022")) else codec
-
-
 class _Writer:
-    def __init__(self, explicit: bool, codec: str) -> None:  # noqa: FBT001 - private
+    def __init__(self, explicit: bool, terms: tuple[str, ...]) -> None:  # noqa: FBT001 - private
         self._explicit = explicit
-        self._codec = codec
+        self._terms = terms
         self.beyond_ascii = False
 
     def elements(self, data_set: Mapping[int, Any]) -> bytes:
@@ -283,7 +256,7 @@ class _Writer:
             raw = text.encode("ascii", "replace")
         else:
             self.beyond_ascii = True
-            raw = text.encode(self._codec)
+            raw = encode_text(text, self._terms, person=vr == "PN")
         if len(raw) % 2:
             raw += b"\0" if vr == "UI" else b" "
         return raw

@@ -6,12 +6,17 @@ from dataclasses import dataclass, replace
 from django.conf import settings
 from django.db import DatabaseError
 
-from apps.accounts.selectors import UnknownPeerError, actor_for_ae, actor_for_token
+from apps.accounts.selectors import (
+    UnknownPeerError,
+    actor_for_ae,
+    actor_for_passcode,
+    actor_for_token,
+)
 from apps.core.actors import Actor
-from apps.dimse.sop_classes import Service, service_of
+from apps.dimse.sop_classes import EXTENDED_OPTIONS, Service, service_of
 from apps.dimse.upper import pdu
 from apps.dimse.upper.acceptor import Admission, AssociationRefusedError, Handler
-from apps.dimse.upper.negotiation import Agreement, negotiate
+from apps.dimse.upper.negotiation import Agreement, agreed_options, negotiate
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +26,13 @@ class IsocenterProvider:
     handlers: Mapping[int, Handler]
 
     def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
-        """Return who calls, by calling AE title, or by the token in its user identity.
+        """Return who calls, by calling AE title, or by the proof in its user identity.
 
-        A token makes the peer the token's user, within what its AE may ask.
+        A proved user identity makes the peer that user, within what its AE may ask.
 
         Raises:
             AssociationRefusedError: another AE title was called, the caller is not registered,
-                or its token is not valid.
+                or its token or passcode is not valid.
         """
         if request.called_ae != settings.ISOCENTER_AE_TITLE:
             raise AssociationRefusedError(pdu.REJECT_CALLED_AE)
@@ -38,10 +43,11 @@ class IsocenterProvider:
         except DatabaseError as error:
             why = "the database does not answer"
             raise AssociationRefusedError(pdu.REJECT_TEMPORARY_CONGESTION, why) from error
-        actor = peer.actor
+        user = None
         if request.user.identity is not None:
-            actor = _token_actor(request.user.identity, address, association) or actor
-        return Admission(actor, frozenset(verb.value for verb in peer.verbs))
+            user = _user(request.user.identity, address, association)
+        verbs = frozenset(verb.value for verb in peer.verbs)
+        return Admission(user or peer.actor, verbs, identified=user is not None)
 
     def negotiate(self, request: pdu.AssociateRequest) -> Agreement:
         """Answer the proposed contexts by `sop_classes.service_of`."""
@@ -52,23 +58,34 @@ class IsocenterProvider:
         )
 
     def extended(self, request: pdu.AssociateRequest) -> tuple[pdu.ExtendedNegotiation, ...]:
-        """Offer no relational or fuzzy queries: what is not answered is not agreed.
+        """Agree to the options of query and retrieve that are asked for and true.
 
-        Source: PS3.4 C.5.1.1 (no item in the answer: baseline behaviour).
+        Source: PS3.4 C.5.
         """
-        return ()
+        return agreed_options(request.user.extended, lambda uid: EXTENDED_OPTIONS.get(uid, 0))
 
 
-def _token_actor(identity: pdu.UserIdentity, address: str, association: str) -> Actor | None:
-    """Return the user behind a user identity, None where it says a mere name.
+def _user(identity: pdu.UserIdentity, address: str, association: str) -> Actor | None:
+    """Return the user who is proved by a user identity; None where it proves nobody.
 
-    A token comes as JWT (type 5), or as the passcode beside a user name (type 2).
+    Proofs are an access token, as JWT (type 5) or as the passcode beside its user's name (type 2),
+    and an account's password (type 2). A mere name (1), Kerberos (3) and SAML (4) are no proof
+    here: the peer stays what its AE title makes it, and hears no positive response.
+
+    Source: PS3.7 D.3.3.7.
+
+    Raises:
+        AssociationRefusedError: the proof is wrong.
     """
-    if identity.kind == pdu.IDENTITY_USERNAME:
+    secret = {pdu.IDENTITY_PASSCODE: identity.secondary, pdu.IDENTITY_JWT: identity.primary}
+    if identity.kind not in secret:
         return None
-    carries = {pdu.IDENTITY_PASSCODE: identity.secondary, pdu.IDENTITY_JWT: identity.primary}
-    token = carries.get(identity.kind, b"").decode("utf-8", "replace").strip()
-    actor = actor_for_token(token, address) if token else None
+    name = identity.primary.decode("utf-8", "replace").strip()
+    text = secret[identity.kind].decode("utf-8", "replace").strip()
+    if identity.kind == pdu.IDENTITY_JWT:
+        actor = actor_for_token(text, address) if text else None
+    else:
+        actor = actor_for_passcode(name, text, address) if name and text else None
     if actor is None:
         why = "user identity not recognised"
         raise AssociationRefusedError(pdu.REJECT_NO_REASON, why)

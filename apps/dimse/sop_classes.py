@@ -46,6 +46,12 @@ _SERVED = {
     MODALITY_PERFORMED_PROCEDURE_STEP: Service.MPPS,
 } | {uid: service for uid, (service, _) in QUERY_RETRIEVE.items()}
 
+EXTENDED_OPTIONS = {
+    uid: 3 if service is Service.FIND else 1 for uid, (service, _) in QUERY_RETRIEVE.items()
+}
+"""How many options of extended negotiation a SOP class has, from the first of PS3.4 C.5 on:
+relational, combined date and time, fuzzy names; for retrieval the first alone."""
+
 _STANDARD_ROOT = "1.2.840.10008."
 _STORAGE_ROOT = "1.2.840.10008.5.1.4.1.1."
 _MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"

@@ -57,6 +57,7 @@ STATUS_OF_CODE = {
     "studies.defective": DATA_SET_DOES_NOT_MATCH,
     "studies.no-transfer-syntax": CANNOT_PERFORM_SUB_OPERATIONS,
     "studies.query-refused": IDENTIFIER_DOES_NOT_MATCH,
+    "studies.query-too-broad": OUT_OF_RESOURCES,
     "worklists.invalid-key": IDENTIFIER_DOES_NOT_MATCH,
     "worklists.mpps-missing-attribute": MISSING_ATTRIBUTE,
     "worklists.mpps-missing-value": MISSING_ATTRIBUTE_VALUE,

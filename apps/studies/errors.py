@@ -50,3 +50,10 @@ class DefectiveError(DomainError):
 
     code = "studies.defective"
     message = "The object has defects that are not taken from this sender. Nothing was kept."
+
+
+class QueryTooBroadError(DomainError):
+    """The query would match or cost more than the guard rails let through."""
+
+    code = "studies.query-too-broad"
+    message = "The query is too broad to be answered; narrow it by patient, date or accession."

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.datadict import dictionary_VR
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
+
+from apps.core.character_sets import decode_text, terms_of
 
 LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR"}
@@ -29,8 +30,6 @@ SEQUENCE_END = 0xFFFEE0DD
 PIXEL_DATA = 0x7FE00010
 PIXEL_TAGS = frozenset({PIXEL_DATA, 0x7FE00008, 0x7FE00009})
 SPECIFIC_CHARACTER_SET = 0x00080005
-PN_DELIMITERS = frozenset({0x0A, 0x0C, 0x0D, 0x5C, 0x5E, 0x3D})
-TEXT_DELIMITERS = frozenset({0x09, 0x0A, 0x0C, 0x0D, 0x5C})
 ENCODED_VRS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _EXPLICIT = struct.Struct("<HH2sH")
 _IMPLICIT = struct.Struct("<HHI")
@@ -84,7 +83,7 @@ class Header:
     elements: dict[int, Element] = field(default_factory=dict)
     pixel: Element | None = None
     complete: bool = False
-    inherited_encodings: list[str] | None = None
+    inherited_terms: tuple[str, ...] | None = None
 
     def raw(self, tag: int) -> bytes | None:
         """Return the value's bytes, or None where the element is absent."""
@@ -101,9 +100,7 @@ class Header:
         vr = self.elements[tag].vr
         if vr in ENCODED_VRS or (vr == "UN" and dictionary_vr(tag) in ENCODED_VRS):
             person = dictionary_vr(tag) == "PN"
-            text = decode_bytes(
-                raw, self.encodings, set(PN_DELIMITERS if person else TEXT_DELIMITERS)
-            )
+            text = decode_text(raw, self.terms, person=person)
         else:
             text = raw.decode("ascii", "replace")
         return text.replace("\0", "").strip(" ")
@@ -148,18 +145,17 @@ class Header:
                 else start + length
             )
             item = scan(body[start:end], explicit=explicit)
-            item.inherited_encodings = self.encodings
+            item.inherited_terms = self.terms
             yield item
             position = end + (8 if length == UNDEFINED else 0)
 
     @property
-    def encodings(self) -> list[str]:
-        """Python codecs of Specific Character Set (0008,0005)."""
+    def terms(self) -> tuple[str, ...]:
+        """Defined terms of Specific Character Set (0008,0005)."""
         raw = self.raw(SPECIFIC_CHARACTER_SET)
-        if raw is None and self.inherited_encodings is not None:
-            return self.inherited_encodings
-        terms = raw.decode("ascii", "replace").strip("\0 ").split("\\") if raw else [""]
-        return convert_encodings([term.strip() for term in terms])
+        if raw is None and self.inherited_terms is not None:
+            return self.inherited_terms
+        return terms_of(raw.decode("ascii", "replace") if raw else "")
 
 
 def dictionary_vr(tag: int) -> str:

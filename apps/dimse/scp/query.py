@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from apps.core.errors import DomainError
 from apps.dimse.data_sets import DataSet
 from apps.dimse.scp.answers import answer_matches, read_identifier
-from apps.dimse.scp.identifiers import answer, keys_of, level_of
+from apps.dimse.scp.identifiers import answer, check_hierarchy, keys_of, level_of
 from apps.dimse.scp.worklist import find_worklist
 from apps.dimse.sop_classes import MODALITY_WORKLIST_FIND, QUERY_RETRIEVE, Root, Service
 from apps.dimse.statuses import (
     NOT_AUTHORISED,
-    OUT_OF_RESOURCES,
     PENDING,
     PENDING_OPTIONAL_KEYS_UNSUPPORTED,
     SOP_CLASS_NOT_SUPPORTED,
@@ -22,6 +21,7 @@ from apps.dimse.statuses import (
 from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.commands import Command
 from apps.dimse.upper.negotiation import Context
+from apps.studies.errors import QueryTooBroadError
 from apps.studies.query import Query, search
 
 DOOR = "dimse"
@@ -43,12 +43,19 @@ def find(association: Association, context: Context, command: Command) -> None:
     if Service.FIND not in association.admission.verbs:
         association.respond(context, command, NOT_AUTHORISED)
         return
+    agreed = association.agreed(context.abstract_syntax)
     try:
         level = level_of(identifier, root)
-        found = search(actor=association.actor, query=Query(level, keys_of(identifier)), door=DOOR)
+        keys, unsupported = keys_of(identifier)
+        check_hierarchy(keys, level, root, relational=agreed.relational)
+        query = Query(level, keys, fuzzy=agreed.fuzzy, combined=agreed.combined)
+        found = search(actor=association.actor, query=query, door=DOOR)
+        if found.too_many:
+            raise QueryTooBroadError
     except DomainError as error:
         association.respond(context, command, status_of(error), comment=error.message)
         return
+    some = unsupported or found.unsupported
 
     def matches() -> Iterator[DataSet]:
         for row in found.rows:
@@ -60,6 +67,5 @@ def find(association: Association, context: Context, command: Command) -> None:
         command,
         matches(),
         identifier=identifier,
-        pending=PENDING_OPTIONAL_KEYS_UNSUPPORTED if found.unsupported else PENDING,
-        final=OUT_OF_RESOURCES if found.more else None,
+        pending=PENDING_OPTIONAL_KEYS_UNSUPPORTED if some else PENDING,
     )

@@ -15,7 +15,7 @@ from apps.core.actors import Actor
 from apps.core.errors import DomainError, NotFoundError
 from apps.dimse.data_sets import DataSet
 from apps.dimse.scp.answers import read_identifier
-from apps.dimse.scp.identifiers import PATIENT_ID, level_of, unique_values
+from apps.dimse.scp.identifiers import level_of, unique_values
 from apps.dimse.scp.senders import BackOverAssociation, ToDestination
 from apps.dimse.scp.sub_operations import Progress
 from apps.dimse.sop_classes import QUERY_RETRIEVE, Root, Service
@@ -32,6 +32,7 @@ from apps.dimse.upper.negotiation import Context
 from apps.dimse.upper.requestor import PeerUnreachableError
 from apps.studies.identity import Identity
 from apps.studies.query import Level, Query, search
+from apps.studies.query.attributes import ISSUER_OF_PATIENT_ID, PATIENT_ID, STUDY_INSTANCE_UID
 from apps.studies.retrieve import Item, dataset_chunks, select, transcoded_dataset
 
 log = structlog.get_logger("isocenter.dimse")
@@ -146,8 +147,9 @@ def _asked_for(
     if refusal is not None:
         association.respond(context, command, refusal)
         return None
+    relational = association.agreed(context.abstract_syntax).relational
     try:
-        return _selected(association.actor, identifier, root)
+        return _selected(association.actor, identifier, root, relational=relational)
     except NotFoundError:
         return []
     except DomainError as error:
@@ -155,11 +157,12 @@ def _asked_for(
         return None
 
 
-def _selected(actor: Actor, identifier: DataSet, root: Root) -> list[Outgoing]:
-    wanted = unique_values(identifier, level_of(identifier, root))
+def _selected(actor: Actor, identifier: DataSet, root: Root, *, relational: bool) -> list[Outgoing]:
+    wanted = unique_values(identifier, level_of(identifier, root), root, relational=relational)
     studies = wanted.get(Level.STUDY, [])
-    if not studies and Level.PATIENT in wanted:
-        studies = _studies_of(actor, wanted[Level.PATIENT])
+    if root is Root.PATIENT and Level.PATIENT in wanted:
+        issuer = str(identifier.get(ISSUER_OF_PATIENT_ID, ""))
+        studies = _studies_of(actor, wanted[Level.PATIENT], issuer, studies)
         if not studies:
             return []
     selections = select(
@@ -174,8 +177,9 @@ def _selected(actor: Actor, identifier: DataSet, root: Root) -> list[Outgoing]:
     ]
 
 
-def _studies_of(actor: Actor, patient_ids: list[str]) -> list[str]:
-    """Return the studies of a patient that is named by number alone (patient root)."""
-    query = Query(Level.STUDY, {PATIENT_ID: "\\".join(patient_ids)})
+def _studies_of(actor: Actor, patient_ids: list[str], issuer: str, studies: list[str]) -> list[str]:
+    """Return the studies, of those named or of all, of a patient named by number (patient root)."""
+    keys = {PATIENT_ID: "\\".join(patient_ids), STUDY_INSTANCE_UID: "\\".join(studies)}
+    query = Query(Level.STUDY, keys | {ISSUER_OF_PATIENT_ID: issuer})
     found = search(actor=actor, query=query, door=DOOR)
-    return [row[0x0020000D] for row in found.rows]
+    return [row[STUDY_INSTANCE_UID] for row in found.rows]

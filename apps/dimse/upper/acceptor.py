@@ -21,7 +21,7 @@ from apps.core.actors import Actor
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.commands import Command, CommandError
-from apps.dimse.upper.negotiation import Agreement, Context
+from apps.dimse.upper.negotiation import Agreement, Context, Options
 from apps.dimse.upper.wire import (
     BrokenSourceError,
     ControlPduError,
@@ -59,10 +59,15 @@ class AssociationRefusedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Who the peer is, and which services (`sop_classes.Service`) it may use."""
+    """Who the peer is, and which services (`sop_classes.Service`) it may use.
+
+    Attributes:
+        identified: the user identity that came was proved, and the peer is that user.
+    """
 
     actor: Actor
     verbs: frozenset[str]
+    identified: bool = False
 
 
 class Provider(Protocol):
@@ -124,6 +129,7 @@ class Association:
         self.contexts: dict[int, Context] = {}
         self.request = pdu.AssociateRequest("", "", ())
         self._admission: Admission | None = None
+        self._extended: tuple[pdu.ExtendedNegotiation, ...] = ()
         self._provider = provider
         self._idle = False
         self._draining = False
@@ -140,6 +146,11 @@ class Association:
     def actor(self) -> Actor:
         """The peer as commands and selectors take it."""
         return self.admission.actor
+
+    def agreed(self, sop_class_uid: str) -> Options:
+        """Return what extended negotiation agreed for a query or retrieve SOP class."""
+        found = (e.information for e in self._extended if e.sop_class_uid == sop_class_uid)
+        return Options.decode(next(found, b""))
 
     # -- from outside ---------------------------------------------------------------------
 
@@ -219,6 +230,7 @@ class Association:
         self.record.actor = self.actor.key
         agreement = self._provider.negotiate(request)
         self.contexts = agreement.contexts
+        self._extended = self._provider.extended(request)
         self.record.contexts_accepted = len(agreement.contexts)
         self.record.contexts_refused = sorted(
             {
@@ -231,14 +243,15 @@ class Association:
 
     def _accept_pdu(self, request: pdu.AssociateRequest, agreement: Agreement) -> bytes:
         identity = request.user.identity
+        answered = identity and identity.response_requested and self.admission.identified
         user = pdu.UserInformation(
             max_pdu_bytes=self.limits.max_pdu_bytes,
             implementation_class_uid=IMPLEMENTATION_CLASS_UID,
             implementation_version_name=IMPLEMENTATION_VERSION_NAME,
             operations_window=(1, 1) if request.user.operations_window else None,
             roles=agreement.roles,
-            extended=self._provider.extended(request),
-            identity_response=b"" if identity and identity.response_requested else None,
+            extended=self._extended,
+            identity_response=b"" if answered else None,
         )
         accept = pdu.AssociateAccept(request.called_ae, request.calling_ae, agreement.results, user)
         return pdu.encode_accept(accept)

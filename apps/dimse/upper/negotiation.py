@@ -33,6 +33,51 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
+class Options:
+    """What extended negotiation agreed for a query or retrieve SOP class.
+
+    Attributes:
+        relational: keys of any level may be combined; levels above may be left out.
+        combined: a date range with a time range is one range of moments.
+        fuzzy: person names match by beginnings of words.
+
+    Source: PS3.4 C.5.1.1 (C-FIND), C.5.2.1 (C-MOVE), C.5.3.1 (C-GET).
+    """
+
+    relational: bool = False
+    combined: bool = False
+    fuzzy: bool = False
+
+    @classmethod
+    def decode(cls, information: bytes) -> "Options":
+        """Read the application information: a byte for each option, 1 where it is agreed."""
+        return cls(*(byte == 1 for byte in information[:3]))
+
+
+def agreed_options(
+    asked: Iterable[pdu.ExtendedNegotiation], offered: Callable[[str], int]
+) -> tuple[pdu.ExtendedNegotiation, ...]:
+    """Answer extended negotiation: 1 for each option that is asked for and offered, else 0.
+
+    An item that is not answered means the baseline. Timezone adjustment and conversion to enhanced
+    multi-frame images are not offered.
+
+    Args:
+        asked: the items of the request.
+        offered: gives how many options, counted from the first, a SOP class has; 0 for those that
+            have no extended negotiation here.
+    """
+    return tuple(
+        pdu.ExtendedNegotiation(
+            item.sop_class_uid,
+            bytes(byte == 1 and index < count for index, byte in enumerate(item.information)),
+        )
+        for item in asked
+        if (count := offered(item.sop_class_uid))
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """What an acceptor answers."""
 

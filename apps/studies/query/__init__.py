@@ -1,12 +1,11 @@
 """Query: one engine behind C-FIND and QIDO-RS."""
 
 from apps.studies.query.attributes import ATTRIBUTES, BY_KEYWORD, Attribute, Level, attributes_of
-from apps.studies.query.engine import MAX_ROWS, Answer, Query, Row, search
+from apps.studies.query.engine import Answer, Query, Row, search
 
 __all__ = [
     "ATTRIBUTES",
     "BY_KEYWORD",
-    "MAX_ROWS",
     "Answer",
     "Attribute",
     "Level",

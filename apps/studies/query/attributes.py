@@ -50,6 +50,8 @@ _TABLE = (
     Attribute(0x00100030, "DA", PATIENT, "received_patient_birth_date"),
     Attribute(0x00100040, "CS", PATIENT, "received_patient_sex"),
     Attribute(0x00201200, "IS", PATIENT, "", match=False),
+    Attribute(0x00201202, "IS", PATIENT, "", match=False),
+    Attribute(0x00201204, "IS", PATIENT, "", match=False),
     Attribute(0x00080020, "DA", STUDY, "study_date"),
     Attribute(0x00080030, "TM", STUDY, "study_time"),
     Attribute(0x00080050, "SH", STUDY, "accession_number"),
@@ -93,12 +95,26 @@ BY_KEYWORD: dict[str, Attribute] = {attribute.keyword: attribute for attribute i
 
 PATIENT_NAME, PATIENT_ID, ISSUER_OF_PATIENT_ID = 0x00100010, 0x00100020, 0x00100021
 PATIENT_BIRTH_DATE, PATIENT_SEX = 0x00100030, 0x00100040
-PATIENT_STUDIES = 0x00201200
+PATIENT_STUDIES, PATIENT_SERIES, PATIENT_INSTANCES = 0x00201200, 0x00201202, 0x00201204
 MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY = 0x00080061, 0x00080062
 STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
 SCHEDULED_STEP_ID, REQUESTED_PROCEDURE_ID = 0x00400009, 0x00401001
 REQUEST_ATTRIBUTES_SEQUENCE = 0x00400275
 IN_REQUEST = (SCHEDULED_STEP_ID, REQUESTED_PROCEDURE_ID)
+UNIQUE_KEYS = {
+    PATIENT: PATIENT_ID,
+    STUDY: STUDY_INSTANCE_UID,
+    SERIES: SERIES_INSTANCE_UID,
+    IMAGE: SOP_INSTANCE_UID,
+}
+"""The unique key of each level. Source: PS3.4 C.6.1.1.2 to .5."""
+MOMENTS = {
+    0x00080020: 0x00080030,
+    0x00080021: 0x00080031,
+    0x00080023: 0x00080033,
+    0x00400244: 0x00400245,
+}
+"""Which time completes which date, for combined date-time matching (PS3.4 C.2.2.2.5)."""
 
 
 def attributes_of(level: Level) -> list[Attribute]:

@@ -1,28 +1,31 @@
 """The one query engine of C-FIND and QIDO-RS."""
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from pydicom.datadict import keyword_for_tag
 
 from apps.audit.steps import record_read
 from apps.core import sql
 from apps.core.actors import Actor
+from apps.patients.models import Patient
 from apps.studies import audit_events, statements
 from apps.studies.identity import Identity, identities_of
 from apps.studies.models import Instance, Series, Study
-from apps.studies.query import matching
+from apps.studies.query import guard, matching
 from apps.studies.query.attributes import (
     ATTRIBUTES,
     ISSUER_OF_PATIENT_ID,
     MODALITIES_IN_STUDY,
+    MOMENTS,
     PATIENT_BIRTH_DATE,
     PATIENT_ID,
+    PATIENT_INSTANCES,
     PATIENT_NAME,
+    PATIENT_SERIES,
     PATIENT_SEX,
     PATIENT_STUDIES,
     SERIES_INSTANCE_UID,
@@ -34,7 +37,7 @@ from apps.studies.query.attributes import (
     attributes_of,
 )
 
-MAX_ROWS = 20_000
+ALIASES_AT_MOST = 20_000
 MODEL: dict[Level, type[Model]] = {
     Level.STUDY: Study,
     Level.SERIES: Series,
@@ -86,13 +89,25 @@ class Row(Mapping[int, Any]):
         return len({**self.above, **self.own})
 
 
+MATCHING: Mapping[str, Callable[[str, str], Q]] = {
+    "DA": matching.date_filter,
+    "TM": matching.time_filter,
+    "UI": matching.uid_filter,
+    "US": matching.number_filter,
+    "IS": matching.integer_filter,
+}
+"""How a key of a VR matches; what is not here is text with wild cards (PS3.4 C.2.2.2)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What is asked.
 
     Attributes:
-        keys: matching keys by tag, as text; a universal key is as good as none.
+        keys: matching keys by tag, as text; a universal key is as good as none. A key of a level
+            below asks for rows that hold such a thing (a relational query).
         fuzzy: names match by beginnings of words.
+        combined: a date range and a time range are one range of moments.
         limit: rows at most; None for as many as the guard rail allows.
         offset: rows to pass over.
     """
@@ -100,6 +115,7 @@ class Query:
     level: Level
     keys: Mapping[int, str] = field(default_factory=dict)
     fuzzy: bool = False
+    combined: bool = False
     limit: int | None = None
     offset: int = 0
 
@@ -111,11 +127,18 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What was found: `more` tells that the limit cut it off."""
+    """What was found.
+
+    Attributes:
+        more: a limit cut it off, the query's or the guard rail's.
+        unsupported: keys that were left aside.
+        too_many: it was the guard rail's.
+    """
 
     rows: Sequence[Row]
     more: bool
     unsupported: frozenset[int]
+    too_many: bool = False
 
 
 def search(*, actor: Actor, query: Query, door: str) -> Answer:
@@ -126,31 +149,36 @@ def search(*, actor: Actor, query: Query, door: str) -> Answer:
 
     Raises:
         QueryRefusedError: a key is malformed.
+        QueryTooBroadError: no index helps, and going through all would take too long.
     """
     unsupported = frozenset(
         tag
         for tag, key in query.keys.items()
         if not matching.is_universal(key) and not (tag in ATTRIBUTES and ATTRIBUTES[tag].match)
     )
-    limit = min(query.limit if query.limit is not None else MAX_ROWS, MAX_ROWS)
+    allowed = guard.rows_allowed(actor)
+    limit = min(query.limit if query.limit is not None else allowed, allowed)
     find = _patients if query.level is Level.PATIENT else _rows
-    rows = find(actor, query, limit + 1)
+    with guard.watched(query.level, query.keys) as check:
+        rows = find(actor, query, limit + 1, check)
     record_read(actor=actor, event=audit_events.SEARCHED, door=door, query=query.text()[:2000])
-    return Answer(rows[:limit], len(rows) > limit, unsupported)
+    more = len(rows) > limit
+    return Answer(rows[:limit], more, unsupported, too_many=more and limit == allowed)
 
 
-def _rows(actor: Actor, query: Query, limit: int) -> list[Row]:
+def _rows(actor: Actor, query: Query, limit: int, check: guard.Check) -> list[Row]:
     """Find by one statement, and what lies above the matches by another."""
     model = MODEL[query.level]
-    wanted, values = statements.condition(model, _filter(query, PREFIX[query.level]))
+    wanted, values = statements.condition(model, _wanted(query))
     allowed, more = statements.visible(actor)
     asked = {tag for tag, key in query.keys.items() if not matching.is_universal(key)}
-    found = sql.fetch(
+    statement = (
         f"{_select(query.level)} WHERE {wanted} AND {allowed}"
-        f" ORDER BY {ORDER[query.level]} LIMIT {limit:d} OFFSET {query.offset:d}",
-        [*values, *more],
-        prepare=bool(asked) and asked <= ONE_PLAN,
+        f" ORDER BY {ORDER[query.level]} LIMIT {limit:d} OFFSET {query.offset:d}"
     )
+    values += more
+    check(statement, values)
+    found = sql.fetch(statement, values, prepare=bool(asked) and asked <= ONE_PLAN)
     if query.level is Level.STUDY:
         return [Row(one, {}) for one in _under_identity(found, Level.STUDY).values()]
     above = _above(query.level, {row[0] for row in found})
@@ -221,36 +249,74 @@ def _identity_values(identity: Identity) -> dict[int, Any]:
     }
 
 
-def _patients(actor: Actor, query: Query, limit: int) -> list[Row]:
+def _patients(actor: Actor, query: Query, limit: int, check: guard.Check) -> list[Row]:
     """Patients that have studies the actor sees; those merged away stand under their survivor."""
-    wanted, values = statements.condition(Study, _filter(query, PREFIX[Level.STUDY]))
+    wanted, values = statements.condition(Study, _wanted(query))
     allowed, more = statements.visible(actor)
-    found = sql.fetch(
-        "SELECT coalesce(p.survivor_id, p.id), count(*)"  # noqa: S608 - values are bound
+    statement = (
+        "SELECT coalesce(p.survivor_id, p.id), count(*),"  # noqa: S608 - values are bound
+        " sum(st.number_of_series), sum(st.number_of_instances)"
         f" FROM {statements.FROM[Study]} {statements.PATIENT_OF_STUDY}"
         f" WHERE {wanted} AND {allowed}"
-        f" GROUP BY 1 ORDER BY 1 LIMIT {limit:d} OFFSET {query.offset:d}",
-        [*values, *more],
+        f" GROUP BY 1 ORDER BY 1 LIMIT {limit:d} OFFSET {query.offset:d}"
     )
-    identities = identities_of([patient for patient, _ in found])
+    values += more
+    check(statement, values)
+    found = sql.fetch(statement, values)
+    identities = identities_of([patient for patient, *_ in found])
+    counts = (PATIENT_STUDIES, PATIENT_SERIES, PATIENT_INSTANCES)
     return [
-        Row(_identity_values(identities[patient]) | {PATIENT_STUDIES: count}, {})
-        for patient, count in found
+        Row(_identity_values(identities[patient]) | dict(zip(counts, numbers, strict=True)), {})
+        for patient, *numbers in found
         if patient in identities
     ]
 
 
+def _wanted(query: Query) -> Q:
+    """Return the filter of a query over its own level; patients are counted by their studies."""
+    wanted = _filter(query, PREFIX[max(query.level, Level.STUDY)])
+    below = _below(query)
+    return wanted if below is None else wanted & Q(pk__in=below)
+
+
+def _below(query: Query) -> QuerySet | None:
+    """Return what holds something that matches the keys of the levels below; None without any."""
+    asked = {
+        ATTRIBUTES[tag].level
+        for tag, key in query.keys.items()
+        if tag in ATTRIBUTES and ATTRIBUTES[tag].match and not matching.is_universal(key)
+    }
+    deepest = max(asked, default=Level.PATIENT)
+    if deepest <= max(query.level, Level.STUDY):
+        return None
+    model: type[Series | Instance] = Series if deepest is Level.SERIES else Instance
+    prefix = PREFIX[deepest]
+    lower = {level: path for level, path in prefix.items() if level > query.level}
+    lower.pop(Level.STUDY, None)  # a patient's studies are filtered where they are counted
+    above = Level.SERIES if query.level is Level.SERIES else Level.STUDY
+    parent = {
+        (Level.SERIES, Level.STUDY): "study",
+        (Level.IMAGE, Level.STUDY): "series__study",
+        (Level.IMAGE, Level.SERIES): "series",
+    }[deepest, above]
+    return model.objects.filter(_filter(query, lower)).values(parent)
+
+
 def _filter(query: Query, prefix: Mapping[Level, str]) -> Q:
+    """Return the filter of the keys whose levels have a path in `prefix`."""
     result = Q()
-    to_study = prefix[Level.STUDY]
+    to_study = prefix.get(Level.STUDY, "")
     patient_id = query.keys.get(PATIENT_ID, "")
     issuer = query.keys.get(ISSUER_OF_PATIENT_ID, "")
-    for tag, key in query.keys.items():
+    keys = dict(query.keys)
+    if query.combined:
+        result &= _moments(keys, prefix)
+    for tag, key in keys.items():
         attribute = ATTRIBUTES.get(tag)
         if attribute is None or not attribute.match or matching.is_universal(key):
             continue
         if attribute.level not in prefix:
-            continue  # a key below the level asked for: relational, not supported here
+            continue  # of a level below: see `_below`
         if tag == PATIENT_ID:
             result &= Q(**{f"{to_study}patient__in": _of_number(patient_id, issuer)})
         elif tag == ISSUER_OF_PATIENT_ID:
@@ -261,32 +327,44 @@ def _filter(query: Query, prefix: Mapping[Level, str]) -> Q:
     return result
 
 
+def _moments(keys: dict[int, str], prefix: Mapping[Level, str]) -> Q:
+    """Take out of the keys the pairs of a date and a time that match as one."""
+    result = Q()
+    for date, time in MOMENTS.items():
+        level = ATTRIBUTES[date].level
+        if level not in prefix or not (keys.get(date) and keys.get(time)):
+            continue
+        of_date, of_time = (prefix[level] + ATTRIBUTES[tag].column for tag in (date, time))
+        pair = matching.moment_filter(of_date, of_time, keys[date], keys[time])
+        if pair is not None:
+            result &= pair
+            del keys[date], keys[time]
+    return result
+
+
 def _one(attribute: Attribute, prefix: str, to_study: str, key: str, *, fuzzy: bool) -> Q:
     column = prefix + attribute.column
-    tag, vr = attribute.tag, attribute.vr
+    tag = attribute.tag
     if tag == PATIENT_NAME:
         return _of_name(to_study, key, fuzzy=fuzzy)
-    if tag == PATIENT_BIRTH_DATE:
-        return matching.date_filter(column, key)
+    if attribute.vr == "PN":
+        return matching.person_name_filter(f"{column}__folded", key, fuzzy=fuzzy)
     if tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY):
         return matching.array_filter(column, key)
-    if vr == "PN":
-        return Q(**{f"{column}__iregex": _name_regex(key, fuzzy=fuzzy)})
-    simple: dict[str, Callable[[str, str], Q]] = {
-        "DA": matching.date_filter,
-        "TM": matching.time_filter,
-        "UI": matching.uid_filter,
-        "US": matching.number_filter,
-    }
     if attribute.column == "number_of_frames":
         return matching.number_filter(column, key)
-    return simple.get(vr, matching.text_filter)(column, key)
+    result = MATCHING.get(attribute.vr, matching.text_filter)(column, key)
+    if tag == PATIENT_BIRTH_DATE:
+        result |= _of_person(to_study, "birth_date", key, matching.born_filter)
+    elif tag == PATIENT_SEX:
+        result |= _of_person(to_study, "sex", key, matching.text_filter)
+    return result
 
 
-def _name_regex(key: str, *, fuzzy: bool) -> str:
-    """Match a name column that is kept as received (referring physician): case aside only."""
-    pattern = re.escape(key.strip().rstrip("^")).replace(r"\*", ".*").replace(r"\?", ".")
-    return rf"(^|[\^= ]){pattern}" if fuzzy else rf"^{pattern}\^*(=|$)"
+def _of_person(to_study: str, column: str, key: str, match: Callable[[str, str], Q]) -> Q:
+    """Studies of patients of whom this is known today: registration may have corrected it since."""
+    people = Patient.objects.filter(match(column, key) | match(f"survivor__{column}", key))
+    return Q(**{f"{to_study}patient__in": people.values("pk")})
 
 
 def _of_name(to_study: str, key: str, *, fuzzy: bool) -> Q:
@@ -298,7 +376,7 @@ def _of_name(to_study: str, key: str, *, fuzzy: bool) -> Q:
     # Merges are rare: asked for apart, so that the usual query stays one indexed join.
     merged = sql.fetch(
         "SELECT alias.id FROM patients_patient alias WHERE alias.survivor_id IS NOT NULL"  # noqa: S608 - bound
-        f" AND alias.survivor_id IN ({people}) LIMIT {MAX_ROWS}",
+        f" AND alias.survivor_id IN ({people}) LIMIT {ALIASES_AT_MOST}",
         values,
     )
     aliases = [alias for (alias,) in merged]
@@ -316,7 +394,7 @@ def _of_number(value: str, issuer: str) -> list[int]:
     found = sql.fetch(
         "WITH kept AS (SELECT DISTINCT coalesce(p.survivor_id, p.id) AS id"  # noqa: S608 - bound
         " FROM patients_patientidentifier number JOIN patients_patient p"
-        f" ON p.id = number.patient_id WHERE {wanted} LIMIT {MAX_ROWS})"
+        f" ON p.id = number.patient_id WHERE {wanted} LIMIT {ALIASES_AT_MOST})"
         " SELECT id FROM kept UNION"
         " SELECT alias.id FROM patients_patient alias JOIN kept ON alias.survivor_id = kept.id",
         values,

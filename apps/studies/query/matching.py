@@ -7,10 +7,11 @@ Source: PS3.4 C.2.2.2. Zero length and `*` match everything; wildcards are for t
 import re
 
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import CharField, Lookup, Q, TextField
+from django.db.models import CharField, Lookup, Q, TextField, Transform
 
 from apps.patients.domain import fold
 from apps.studies.errors import QueryRefusedError
+from apps.studies.ingest.received import dicom_date
 
 WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 DATE = re.compile(r"\d{8}")
@@ -30,6 +31,19 @@ class Like(Lookup):
         left, left_params = self.process_lhs(compiler, connection)
         right, right_params = self.process_rhs(compiler, connection)
         return f"{left} LIKE {right}", [*left_params, *right_params]
+
+
+@CharField.register_lookup
+class Folded(Transform):
+    """A name as `patients.domain.fold` has it, worked out by the database."""
+
+    lookup_name = "folded"
+
+    def as_sql(self, compiler, connection, *args, **kwargs):  # type: ignore[no-untyped-def]
+        """Return the column without accents and case."""
+        left, params = compiler.compile(self.lhs)
+        marks = "[\u0300-\u036f]"
+        return f"lower(regexp_replace(normalize({left}, NFKD), '{marks}', '', 'g'))", params
 
 
 def is_universal(key: str) -> bool:
@@ -84,7 +98,7 @@ def person_name_filter(column: str, key: str, *, fuzzy: bool = False) -> Q:
         return result
     pattern = like_pattern(folded)
     if not has_wildcard(folded):
-        alone = Q(**{column: folded}) | Q(**{f"{column}__like": f"{pattern}=%"})
+        alone = Q(**{f"{column}__exact": folded}) | Q(**{f"{column}__like": f"{pattern}=%"})
         inner = Q(**{f"{column}__like": f"%={pattern}"}) | Q(
             **{f"{column}__like": f"%={pattern}=%"}
         )
@@ -115,18 +129,59 @@ def time_filter(column: str, key: str) -> Q:
     return _range(column, key, TIME, "a time as HHMMSS", upper_suffix=AFTER_DIGITS)
 
 
-def _range(column: str, key: str, form: re.Pattern[str], words: str, *, upper_suffix: str) -> Q:
-    first, dash, last = key.strip().partition("-")
-    first, last = first.strip().replace(":", ""), last.strip().replace(":", "")
+def moment_filter(date_column: str, time_column: str, dates: str, times: str) -> Q | None:
+    """Match a date and a time of the same form of range as one moment.
+
+    `20060705-20060707` with `1000-1800` is the time from the 5th at 10 to the 7th at 18.
+
+    Returns:
+        The filter; None where the two are not ranges of the same form, and so match apart.
+
+    Raises:
+        QueryRefusedError: no date, or no time.
+
+    Source: PS3.4 C.2.2.2.5, PS3.18 8.3.4.1.
+    """
+    if "-" not in dates or "-" not in times:
+        return None
+    day, hour = _ends(dates, DATE, "a date as YYYYMMDD"), _ends(times, TIME, "a time as HHMMSS")
+    if [bool(end) for end in day] != [bool(end) for end in hour] or not any(day):
+        return None
+    result = ~Q(**{date_column: ""}) & date_filter(date_column, dates)
+    if day[0]:
+        later = Q(**{f"{time_column}__gte": _earliest(hour[0])})
+        result &= Q(**{f"{date_column}__gt": day[0]}) | later
+    if day[1]:
+        earlier = Q(**{f"{time_column}__lte": hour[1] + AFTER_DIGITS})
+        result &= Q(**{f"{date_column}__lt": day[1]}) | earlier
+    return result
+
+
+def _ends(key: str, form: re.Pattern[str], words: str) -> tuple[str, str]:
+    """Split a range, or give a single value twice."""
+    first, dash, last = (part.strip().replace(":", "") for part in key.strip().partition("-"))
     for value in filter(None, (first, last)):
         if not form.fullmatch(value):
             message = f"{value!r} is not {words}."
             raise QueryRefusedError(message)
-    if not dash:
-        last = first
+    return first, last if dash else first
+
+
+def _earliest(time: str) -> str:
+    """Return the least text that says this time: `100000.0` is what `10` is (PS3.5 6.2, TM)."""
+    whole, _, fraction = time.partition(".")
+    if fraction.strip("0"):
+        return f"{whole}.{fraction.rstrip('0')}"
+    while len(whole) > 2 and whole.endswith("00"):
+        whole = whole[:-2]
+    return whole
+
+
+def _range(column: str, key: str, form: re.Pattern[str], words: str, *, upper_suffix: str) -> Q:
+    first, last = _ends(key, form, words)
     result = ~Q(**{column: ""})
     if first:
-        result &= Q(**{f"{column}__gte": first})
+        result &= Q(**{f"{column}__gte": _earliest(first) if upper_suffix else first})
     if last:
         result &= Q(**{f"{column}__lte": last + upper_suffix})
     return result if (first or last) else Q()
@@ -150,16 +205,48 @@ def array_filter(column: str, key: str) -> Q:
 
 
 def number_filter(column: str, key: str) -> Q:
-    """Match IS and US by value.
+    """Match US by value.
 
     Raises:
         QueryRefusedError: no number.
     """
+    return Q(**{column: _whole(key)})
+
+
+def integer_filter(column: str, key: str) -> Q:
+    """Match IS, which the index keeps as text, by value: `07` is 7. No wild cards.
+
+    Raises:
+        QueryRefusedError: no number.
+    """
+    number = _whole(key)
+    return Q(**{f"{column}__in": sorted({str(number), f"+{number}", key.strip()})})
+
+
+def _whole(key: str) -> int:
     try:
-        return Q(**{column: int(key)})
+        return int(key)
     except ValueError:
         message = f"{key!r} is not a whole number."
         raise QueryRefusedError(message) from None
+
+
+def born_filter(column: str, key: str) -> Q:
+    """Match a DA key, a day or a range, against a column of dates.
+
+    Raises:
+        QueryRefusedError: no date.
+    """
+    first, last = _ends(key, DATE, "a date as YYYYMMDD")
+    result = Q()
+    for end, lookup in ((first, "gte"), (last, "lte")):
+        if end:
+            day = dicom_date(end)
+            if day is None:
+                message = f"{end!r} is no date."
+                raise QueryRefusedError(message)
+            result &= Q(**{f"{column}__{lookup}": day})
+    return result
 
 
 @ArrayField.register_lookup

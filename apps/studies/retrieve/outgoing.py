@@ -1,6 +1,5 @@
 """The bytes of an instance on their way out: as stored, under today's identity."""
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -8,7 +7,6 @@ from io import BytesIO
 from pathlib import Path
 
 from pydicom import Dataset, dcmread
-from pydicom.charset import encode_string
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence as DicomSequence
@@ -17,6 +15,7 @@ from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 from apps.archive.part10 import file_header
 from apps.archive.storage import storage_named
 from apps.core import clock
+from apps.core.character_sets import encode_text
 from apps.studies.header import Header, HeaderError, is_explicit, scan
 from apps.studies.identity import Identity
 from apps.studies.query.attributes import (
@@ -167,16 +166,7 @@ def _spliced(head: bytes, item: Item, identity: Identity) -> tuple[bytes, int]:
 
 
 def _encoded(tag: int, text: str, header: Header) -> bytes:
-    if tag == PATIENT_NAME and not text.isascii():
-        groups = text.split("=")
-        raw = b"=".join(
-            b"^".join(encode_string(part, header.encodings) for part in re.split(r"\^", group))
-            for group in groups
-        )
-        if b"?" in raw and "?" not in text:
-            raise UnicodeError
-        return raw
-    return text.encode("ascii") if text.isascii() else encode_string(text, header.encodings)
+    return encode_text(text, header.terms, person=tag == PATIENT_NAME)
 
 
 def _element(tag: int, value: bytes, *, explicit: bool) -> bytes:
