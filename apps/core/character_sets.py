@@ -157,35 +157,30 @@ def _one_byte(char: str, escape: bytes, text: str) -> bytes:
 
 def _extended(text: str, terms: Sequence[str]) -> bytes:
     """Encode what stands between two delimiters: it begins and ends in the initial state."""
-    start_left, right = _initial(terms[0])
-    left = start_left
+    start_left, start_right = _initial(terms[0])
+    left, last = start_left, start_right
     out = bytearray()
     for char in text:
         if char.isascii():
             if left != start_left:
                 out += start_left
-                left = start_left
+                left, last = start_left, last if last in _RIGHT else b""
             out += char.encode("ascii")
             continue
-        escape, raw = _said_by(char, (left, right), terms, text)
-        if escape in _TWO_BYTES and escape != left:
+        escape, raw = _said_by(char, last, terms, text)
+        if escape != last:  # said again at each change: some readers know one set at a time
             out += escape
-            left = escape
-        elif escape in _RIGHT and escape != right:
-            out += escape
-            right = escape
+            left, last = (escape if escape in _TWO_BYTES else left), escape
         out += raw
     if left != start_left:
         out += start_left
     return bytes(out)
 
 
-def _said_by(
-    char: str, current: tuple[bytes, bytes], terms: Sequence[str], text: str
-) -> tuple[bytes, bytes]:
+def _said_by(char: str, current: bytes, terms: Sequence[str], text: str) -> tuple[bytes, bytes]:
     """Return the escape of the set that says a character, and its bytes; the current one first."""
     named = [_OF_NUMBER[number] for term in terms if (number := term.split()[-1]) in _OF_NUMBER]
-    for escape in (*(one for one in current if one in named), *named):
+    for escape in [current, *named] if current in named else named:
         try:
             if escape in _TWO_BYTES:
                 raw = char.encode(_TWO_BYTES[escape])

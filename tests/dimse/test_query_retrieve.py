@@ -2,9 +2,6 @@
 
 import re
 import subprocess
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +13,7 @@ from pynetdicom.sop_class import (
     CTImageStorage,
     PatientRootQueryRetrieveInformationModelFind,
     PatientRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
-    StudyRootQueryRetrieveInformationModelMove,
 )
 
 from apps.accounts.models import ApplicationEntity, Site
@@ -27,14 +22,13 @@ from apps.core.uids import new_uid
 from apps.dimse.upper import pdu
 from apps.dimse.upper.requestor import Requestor
 from tests.dimse.installation import free_port
+from tests.dimse.peers import find, move, query, register, sink
 from tests.dimse.servers import Server
 from tests.factories.dicom import as_file, ct_slice, dataset_bytes
 
 pytestmark = [pytest.mark.peer, pytest.mark.django_db(transaction=True)]
 
-FIND = StudyRootQueryRetrieveInformationModelFind
 GET = StudyRootQueryRetrieveInformationModelGet
-MOVE = StudyRootQueryRetrieveInformationModelMove
 
 
 @pytest.fixture
@@ -71,37 +65,6 @@ def studies(server: Server, tmp_path: Path) -> dict[str, list[Path]]:
         timeout=60,
     )
     return made
-
-
-@contextmanager
-def associated(server: Server, *contexts: str, roles=(), handlers=(), title="PYNET") -> Iterator:
-    ae = AE(title)
-    for context in contexts:
-        ae.add_requested_context(context)
-    assoc = ae.associate(
-        "127.0.0.1",
-        server.port,
-        ae_title="ISOCENTER",
-        ext_neg=list(roles),
-        evt_handlers=list(handlers),
-    )
-    assert assoc.is_established
-    yield assoc
-    assoc.release()
-
-
-def query(level: str = "STUDY", **keys: str) -> Dataset:
-    ds = Dataset()
-    ds.QueryRetrieveLevel = level
-    for keyword, value in keys.items():
-        setattr(ds, keyword, value)
-    return ds
-
-
-def find(server: Server, ds: Dataset, model: str = FIND) -> tuple[list[Dataset], list[int]]:
-    with associated(server, model) as assoc:
-        answers = list(assoc.send_c_find(ds, model))
-    return [row for _, row in answers if row is not None], [s.Status for s, _ in answers]
 
 
 def test_findscu_finds_studies(server: Server, studies: dict[str, list[Path]]) -> None:
@@ -281,32 +244,6 @@ def test_getscu_gets_a_study_byte_for_byte(
     assert [event.actor_key for event in events] == ["ae:GETSCU"]
 
 
-@contextmanager
-def sink(folder: Path, *options: str) -> Iterator[int]:
-    folder.mkdir()
-    port = free_port()
-    process = subprocess.Popen(
-        ["storescp", "-od", str(folder), *options, str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 10
-        while subprocess.run(
-            ["echoscu", "127.0.0.1", str(port)], capture_output=True, check=False
-        ).returncode:
-            assert time.monotonic() < deadline
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
-def register(title: str, port: int) -> None:
-    site = Site.objects.get(code="MAIN")
-    ApplicationEntity.objects.create(ae_title=title, host="127.0.0.1", port=port, site=site)
-
-
 def test_movescu_moves_a_study_byte_for_byte(
     server: Server, studies: dict[str, list[Path]], tmp_path: Path
 ) -> None:
@@ -317,11 +254,6 @@ def test_movescu_moves_a_study_byte_for_byte(
     assert re.search(r"Completed Suboperations\s*: 3", said)
     got = kept_in(tmp_path / "got")
     assert got == {path.stem: dataset_bytes(path.read_bytes()) for path in studies[study]}
-
-
-def move(server: Server, ds: Dataset, destination: str) -> list:
-    with associated(server, MOVE) as assoc:
-        return list(assoc.send_c_move(ds, destination, MOVE))
 
 
 def test_a_destination_nobody_knows_is_refused(
