@@ -232,7 +232,9 @@ ISOCENTER_OPEN_HL7 = env.bool("ISOCENTER_OPEN_HL7", False)
 # Guard rails of queries: rows in one answer (more by role or kind of actor, "radiologist=50000,
 # ae=5000"), seconds and planner's cost of those that no index serves.
 ISOCENTER_QUERY_ROWS = env.int("ISOCENTER_QUERY_ROWS", 20_000)
-ISOCENTER_QUERY_ROWS_OF: dict[str, int] = env.dict("ISOCENTER_QUERY_ROWS_OF", {}, subcast_values=int)
+ISOCENTER_QUERY_ROWS_OF: dict[str, int] = env.dict(
+    "ISOCENTER_QUERY_ROWS_OF", {}, subcast_values=int
+)
 ISOCENTER_QUERY_SECONDS = env.float("ISOCENTER_QUERY_SECONDS", 20.0)
 ISOCENTER_QUERY_COST = env.float("ISOCENTER_QUERY_COST", 10_000_000.0)
 # Whether scanners still see steps that have begun, for those that ask again during the exam.
