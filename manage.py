@@ -7,7 +7,15 @@ import sys
 from django.core.management import execute_from_command_line
 
 # These change tables, which only their owner may; everything else runs as `isocenter_app`.
-OWNER_COMMANDS = {"migrate", "makemigrations", "showmigrations", "sqlmigrate", "flush", "pgtrigger"}
+OWNER_COMMANDS = {
+    "migrate",
+    "makemigrations",
+    "showmigrations",
+    "sqlmigrate",
+    "flush",
+    "pgtrigger",
+    "load_synthetic",
+}
 
 if __name__ == "__main__":
     if OWNER_COMMANDS.intersection(sys.argv[1:2]):

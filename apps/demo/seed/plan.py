@@ -160,7 +160,7 @@ def _day_load(rng: random.Random, offset: int, day: dt.date, scale: Scale) -> in
     return max(0, int(load * rng.uniform(0.85, 1.1)))
 
 
-def _open(room: RoomLine, day: dt.date) -> tuple[int, int] | None:
+def open_minutes(room: RoomLine, day: dt.date) -> tuple[int, int] | None:
     """Return the opening and closing minute of a room on a day; None where it is closed."""
     if room.always:
         return 0, 24 * 60 - SLOT
@@ -177,7 +177,7 @@ def _calendar(
     exams: list[PlannedExam] = []
     for offset in range(-scale.days_past, scale.days_coming + 1):
         day = today + dt.timedelta(days=offset)
-        rooms = [room for room in ROOMS if _open(room, day)]
+        rooms = [room for room in ROOMS if open_minutes(room, day)]
         load = _day_load(rng, offset, day, scale)
         share = [0] * len(rooms)
         for k in range(load):
@@ -193,7 +193,7 @@ def _room_day(
     patients: list[PlannedPatient],
 ) -> list[PlannedExam]:  # fmt: skip
     """Fill one room's day with exams one after the other, gaps between them."""
-    hours = _open(room, day)
+    hours = open_minutes(room, day)
     if hours is None or count == 0:
         return []
     midnight = dt.datetime.combine(day, dt.time(), ZONE)

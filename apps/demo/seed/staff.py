@@ -1,6 +1,7 @@
 """Writing the hospital itself: sites, rooms, catalogue, people, report texts to begin with."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.contrib.auth.hashers import make_password
@@ -8,7 +9,7 @@ from django.contrib.auth.hashers import make_password
 from apps.accounts.domain import Verb
 from apps.accounts.models import ApplicationEntity, Practice, Site, User
 from apps.demo.seed.catalogue import CATALOGUE, Line
-from apps.demo.seed.hospital import PRACTICES, ROOMS, SITES, STAFF, TIMEZONE
+from apps.demo.seed.hospital import PRACTICES, ROOMS, SITES, STAFF, TIMEZONE, RoomLine
 from apps.orders.models import Procedure
 from apps.reports.models import ReportMacro, ReportTemplate
 from apps.scheduling.models import OpeningHours, Room
@@ -44,7 +45,8 @@ def write_hospital(password: str, at: dt.datetime) -> Hospital:
         at: now.
     """
     sites = _sites()
-    return Hospital(sites, _rooms(sites), _procedures(), _people(sites, password, at))
+    rooms = write_rooms(sites, ROOMS)
+    return Hospital(sites, rooms, _procedures(), _people(sites, password, at))
 
 
 def _sites() -> dict[str, Site]:
@@ -63,10 +65,13 @@ def _sites() -> dict[str, Site]:
     return found
 
 
-def _rooms(sites: dict[str, Site]) -> dict[tuple[str, str], Room]:
+def write_rooms(
+    sites: dict[str, Site], lines: Sequence[RoomLine], first_position: int = 0
+) -> dict[tuple[str, str], Room]:
+    """Write rooms with their opening hours and scanners, and return them by site and code."""
     found: dict[tuple[str, str], Room] = {}
     hours: list[OpeningHours] = []
-    for position, line in enumerate(ROOMS):
+    for position, line in enumerate(lines, start=first_position):
         room = Room.objects.create(
             site=sites[line.site],
             code=line.code,
