@@ -93,8 +93,12 @@ def database_config(url: str, home: Path, role: str = "") -> dict[str, Any]:
             "PORT": str(parts.port or ""),
             "OPTIONS": query,
         }
+    options = config["OPTIONS"]
+    # Only statements that ask for it are prepared (`apps.core.sql`). A pooler between must know
+    # prepared statements, as PgBouncer does since 1.21; 'none' in the URL switches them off.
+    prepare = options.get("prepare_threshold", "5")
+    options["prepare_threshold"] = None if prepare == "none" else int(prepare)
     if role:
-        options = config["OPTIONS"]
         options["options"] = f"{options.get('options', '')} -c role={role}".strip()
     return config
 

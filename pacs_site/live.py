@@ -111,11 +111,15 @@ class Hub:
 
     def _received(self, payload: str) -> None:
         try:
-            topic, key = json.loads(payload)
-        except ValueError:
+            topic, key, *again_after = json.loads(payload)
+            pauses = [float(pause) for pause in again_after]
+        except (TypeError, ValueError):
             log.error("live.bad-payload", payload=payload[:200])
             return
         self.publish(str(topic), str(key))
+        for pause in pauses:  # what changed within it, the sender did not tell
+            loop = asyncio.get_running_loop()
+            loop.call_later(pause * 1.2, self.publish, str(topic), str(key))
 
 
 def _event(name: str, data: dict[str, str]) -> bytes:

@@ -3,9 +3,10 @@
 import hashlib
 import threading
 from collections import OrderedDict
+from functools import partial
 from typing import Any
 
-from django.db import connection
+from django.db import transaction
 
 from apps.audit.models import AuditEvent, Outcome
 from apps.audit.registry import event_type
@@ -67,17 +68,38 @@ def record_read(
     on HTTP, a minute. Durable on return where no transaction is open. A repeat within the
     fold costs no query where this process wrote the first.
     """
-    at = clock.now()
-    span = actor.association or at.strftime("%Y%m%d%H%M")
-    parts = (actor.key, actor.address, event, door, outcome, patient, study, key, query, span)
-    fold = hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
+    fold = _fold(actor, event, door, outcome, patient, study, key, query)
     if _was_seen(fold):
         return
     row = _event(actor, event, door, outcome, str(patient or ""), study, key, query, details)
     row.fold_key = fold
     AuditEvent.objects.bulk_create([row], ignore_conflicts=True)
-    if not connection.in_atomic_block:  # a rollback would take the row away again
-        _remember(fold)
+    transaction.on_commit(partial(_remember, fold))  # a rollback would take the row away again
+
+
+def read_is_recorded(
+    *, actor: Actor, event: str, door: str, patient: object = "", study: str = ""
+) -> bool:
+    """Tell without a query whether `record_read` of the same would fold into a durable event.
+
+    Only what this process recorded is known; False says nothing.
+    """
+    return _was_seen(_fold(actor, event, door, Outcome.SUCCESS, patient, study, "", ""))
+
+
+def _fold(  # noqa: PLR0917 - both callers have them all at hand, in this order
+    actor: Actor,
+    event: str,
+    door: str,
+    outcome: Outcome,
+    patient: object,
+    study: str,
+    key: str,
+    query: str,
+) -> str:
+    span = actor.association or clock.now().strftime("%Y%m%d%H%M")
+    parts = (actor.key, actor.address, event, door, outcome, patient, study, key, query, span)
+    return hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()
 
 
 def _event(  # noqa: PLR0917 - both callers have them all at hand, in this order

@@ -1,15 +1,18 @@
 """One commit for the objects of several associations.
 
 Each association receives, digests and syncs its own file. What is dear once an object, the
-folders' fsync and the database commit, one thread of the process does for whatever has gathered
-while it did the last: alone, an object waits for nobody; under load, ten share one commit.
+folders' fsync and the database commit, one thread at a time does for whatever has gathered while
+the last was done. There is no thread for it: who comes first records, for himself and for those
+who came meanwhile; when done he wakes them, and one of those who came still later takes over.
+Alone, an object waits for nobody and passes through no second thread; under load, ten share one
+commit.
 
 Source: DESIGN section 5, Ingest.
 """
 
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -22,78 +25,76 @@ log = structlog.get_logger("isocenter.dimse")
 MAX_BATCH = 64
 CHECK_AFTER_S = 1.0
 
-Key = TypeVar("Key")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 @dataclass(slots=True)
-class _Job(Generic[Key, Item, Result]):
-    key: Key
+class _Job(Generic[Item, Result]):
     item: Item
-    done: threading.Lock = field(default_factory=threading.Lock)
+    wake: threading.Lock = field(default_factory=threading.Lock)
+    leads: bool = False
     result: Result | None = None
     error: Exception | None = None
 
 
-class Committer(Generic[Key, Item, Result]):
-    """Gathers items and records them together, in a thread of its own.
+class Committer(Generic[Item, Result]):
+    """Gathers items and records them together.
 
     Args:
-        record: takes what the items of a batch have in common, and the batch; returns one result
-            for each in order, or raises for all, having recorded none.
+        record: takes a batch; returns one result for each in order, or raises for all; what it
+            recorded before it raised, it finds again when it is given once more.
     """
 
-    def __init__(self, record: Callable[[Key, Sequence[Item]], Sequence[Result]]) -> None:
+    def __init__(self, record: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
         self._record = record
-        self._queue: queue.SimpleQueue[_Job[Key, Item, Result]] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._used_at = 0.0
-        self._thread: threading.Thread | None = None
+        self._waiting: deque[_Job[Item, Result]] = deque()
+        self._busy = False
+        self._thread = threading.local()
 
-    def record(self, key: Key, item: Item) -> Result:
+    def record(self, item: Item) -> Result:
         """Return the item's result once it is durable.
-
-        Args:
-            key: only items of equal keys are recorded together.
-            item: what to record.
 
         Raises:
             Exception: whatever recording it raised.
         """
-        job: _Job[Key, Item, Result] = _Job(key, item)
-        job.done.acquire()
-        self._ensure_thread()
-        self._queue.put(job)
-        job.done.acquire()
+        job: _Job[Item, Result] = _Job(item)
+        with self._lock:
+            job.leads = not self._busy
+            self._busy = True
+            if not job.leads:
+                job.wake.acquire()
+                self._waiting.append(job)
+        if not job.leads:
+            job.wake.acquire()
+        if job.leads:
+            self._lead(job)
         if job.error is not None:
             raise job.error
         return job.result  # type: ignore[return-value]
 
-    def _ensure_thread(self) -> None:
-        """Start the thread at the first item: after the fork, and only where it is needed."""
+    def _lead(self, job: _Job[Item, Result]) -> None:
+        """Record the job with all that wait, then hand over to the first that came meanwhile."""
+        jobs = [job]
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, daemon=True, name="committer")
-                self._thread.start()
+            while self._waiting and len(jobs) < MAX_BATCH:
+                jobs.append(self._waiting.popleft())
+        try:
+            self._together(jobs)
+        finally:
+            with self._lock:
+                following = self._waiting.popleft() if self._waiting else None
+                if following is None:
+                    self._busy = False
+                else:
+                    following.leads = True
+            if following is not None:
+                following.wake.release()
+            for done in jobs[1:]:
+                done.wake.release()
 
-    def _run(self) -> None:
-        while True:
-            jobs = [self._queue.get()]
-            while len(jobs) < MAX_BATCH:
-                try:
-                    jobs.append(self._queue.get_nowait())
-                except queue.Empty:
-                    break
-            groups: dict[Key, list[_Job[Key, Item, Result]]] = {}
-            for job in jobs:
-                groups.setdefault(job.key, []).append(job)
-            for group in groups.values():
-                self._together(group)
-                for job in group:
-                    job.done.release()
-
-    def _together(self, jobs: list[_Job[Key, Item, Result]]) -> None:
+    def _together(self, jobs: list[_Job[Item, Result]]) -> None:
         """Record jobs in one batch; where one spoils it, each by itself.
 
         Not after the connection failed: whether the commit was reached nobody knows, and only the
@@ -101,7 +102,7 @@ class Committer(Generic[Key, Item, Result]):
         """
         try:
             self._check_connection()
-            results = self._record(jobs[0].key, [job.item for job in jobs])
+            results = self._record([job.item for job in jobs])
         except Exception as error:  # handed to whoever waits
             connection.close_if_unusable_or_obsolete()
             if len(jobs) == 1 or isinstance(error, (OperationalError, InterfaceError)):
@@ -116,8 +117,9 @@ class Committer(Generic[Key, Item, Result]):
                 job.result = result
 
     def _check_connection(self) -> None:
-        """After a pause, let the next query find out whether the connection still lives."""
+        """After a pause of this thread, find out whether its connection still lives."""
         now = time.monotonic()
-        if now - self._used_at > CHECK_AFTER_S:
+        if now - getattr(self._thread, "used_at", 0.0) > CHECK_AFTER_S:
             close_old_connections()
-        self._used_at = now
+            connection.close_if_health_check_failed()
+        self._thread.used_at = now

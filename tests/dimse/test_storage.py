@@ -358,7 +358,7 @@ def test_file_and_folder_are_synced_before_success_leaves(
     installed.start(
         "--processes",
         "1",
-        wrapper=(strace, "-D", "-f", "-o", str(trace), "-e", f"trace={calls}", "-y", "-s", "0"),
+        wrapper=(strace, "-D", "-f", "-o", str(trace), "-e", f"trace={calls}", "-yy", "-s", "0"),
     )
     done = storescu(installed.port, "+sd", "127.0.0.1", str(installed.port), str(tmp_path / "a"))
     assert done.returncode == 0, done.stderr
@@ -367,7 +367,7 @@ def test_file_and_folder_are_synced_before_success_leaves(
     archive = re.escape(str(installed.home / "archive"))
     file_sync = re.compile(rf"fsync\(\d+<{archive}/\S+\.dcm>\)")
     folder_sync = re.compile(rf"fsync\(\d+<{archive}/\d+/\d+/\d+/\w\w>\)")
-    answer = re.compile(r"send(to|msg)\(\d+<(TCP|socket):")
+    answer = re.compile(r"send(to|msg)\(\d+<TCP(v6)?:")
     synced_files = synced_folders = answers = 0
     for line in trace.read_text().splitlines():
         if file_sync.search(line):

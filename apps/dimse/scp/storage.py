@@ -30,7 +30,7 @@ from apps.dimse.statuses import (
 from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.commands import Command
 from apps.dimse.upper.negotiation import Context
-from apps.studies.services import InstanceResult, InstanceStatus, instances_record
+from apps.studies.services import InstanceResult, InstanceStatus, instances_record_from
 
 DOOR = "dimse"
 
@@ -119,7 +119,7 @@ def _record(association: Association, staged: Staged) -> Refusal | None:
     removes what no row names.
     """
     try:
-        result = _committer.record(association.actor, staged)
+        result = _committer.record((association.actor, staged))
     except DomainError as error:
         discard_staged(staged)
         return _refusal(error)
@@ -152,8 +152,8 @@ def _refusal(error: DomainError) -> Refusal:
     return Refusal(status_of(error), error.message)
 
 
-def _record_batch(actor: Actor, batch: Sequence[Staged]) -> list[InstanceResult]:
-    return instances_record(actor=actor, batch=batch, at=clock.now(), door=DOOR)
+def _record_batch(batch: Sequence[tuple[Actor, Staged]]) -> list[InstanceResult]:
+    return instances_record_from(batch=batch, at=clock.now(), door=DOOR)
 
 
-_committer: Committer[Actor, Staged, InstanceResult] = Committer(_record_batch)
+_committer: Committer[tuple[Actor, Staged], InstanceResult] = Committer(_record_batch)

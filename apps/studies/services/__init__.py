@@ -1,6 +1,11 @@
 """Commands of studies."""
 
-from apps.studies.services.instances import InstanceResult, InstanceStatus, instances_record
+from apps.studies.services.instances import (
+    InstanceResult,
+    InstanceStatus,
+    instances_record,
+    instances_record_from,
+)
 from apps.studies.services.matching import (
     order_match_waiting,
     study_link,
@@ -13,6 +18,7 @@ __all__ = [
     "InstanceResult",
     "InstanceStatus",
     "instances_record",
+    "instances_record_from",
     "order_match_waiting",
     "studies_settle",
     "study_link",

@@ -3,11 +3,11 @@
 import datetime
 import enum
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from django.db import OperationalError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from apps.accounts import policy
 from apps.accounts.domain import Permission
@@ -22,11 +22,12 @@ from apps.core.actors import Actor
 from apps.core.errors import DomainError
 from apps.core.steps import publish
 from apps.studies import audit_events
-from apps.studies.domain import Completeness, IntakeAction
+from apps.studies.domain import IntakeAction
 from apps.studies.errors import DefectiveError
 from apps.studies.ingest.quarantine import Held, hold
+from apps.studies.ingest.quick import file_quickly, remember
 from apps.studies.ingest.received import Received, read_received
-from apps.studies.ingest.rows import Filed, file_instances, refresh_counts
+from apps.studies.ingest.rows import Filed, file_instances, refresh_studies
 from apps.studies.ingest.rules import DEFAULT, findings_under, rule_for
 from apps.studies.ingest.studies import series_for, studies_for
 from apps.studies.models import Study
@@ -35,7 +36,9 @@ from apps.studies.validation import Finding
 
 log = structlog.get_logger(__name__)
 
-DEADLOCK_TRIES = 3
+TRIES = 3
+IN_THE_WAY = ("40P01", "23505")
+"""Deadlock, unique violation."""
 
 
 class InstanceStatus(enum.StrEnum):
@@ -75,12 +78,7 @@ def instances_record(
     door: str,
     as_it_is: bool = False,
 ) -> list[InstanceResult]:
-    """Make staged objects part of the index; return one result each, in order.
-
-    On return, what is stored is durable: files and folders were synced before the commit. Objects
-    may come from several associations; each study among them gets one event. Idempotent
-    on SOP Instance UID and digest: the same data set again is `ALREADY_HERE`; another one under the
-    same UID is kept as a version and shown to a person. Refused and repeated files are removed.
+    """Make one sender's staged objects part of the index; see `instances_record_from`.
 
     Args:
         actor: whose site the studies belong to.
@@ -89,53 +87,123 @@ def instances_record(
         door: `dimse`, `dicomweb`, `page`, `import`.
         as_it_is: a person decided to take defects; the rule for the source is not asked.
 
+    Raises:
+        NotPermittedError: the actor may not store.
+        StorageError: the folders could not be made durable; nothing is recorded.
+    """
+    return instances_record_from(
+        batch=[(actor, staged) for staged in batch], at=at, door=door, as_it_is=as_it_is
+    )
+
+
+def instances_record_from(
+    *,
+    batch: Sequence[tuple[Actor, Staged]],
+    at: datetime.datetime,
+    door: str,
+    as_it_is: bool = False,
+) -> list[InstanceResult]:
+    """Make staged objects, each with its sender, part of the index; return one result each.
+
+    On return, what is stored is durable: files and folders were synced before the commit. Objects
+    may come from several senders and associations; each study among them gets at most one outbox
+    event, and one audit event for each association. Idempotent on SOP Instance UID and digest: the
+    same data set again is `ALREADY_HERE`; another one under the same UID is kept as a version and
+    shown to a person. Refused and repeated files are removed.
+
     What has defects is stored and shown to a person, refused, or kept in quarantine, as the rule
     for the actor says; with the last, what cannot be read is refused, and kept there all the same.
 
     Raises:
-        NotPermittedError: the actor may not store.
+        NotPermittedError: an actor may not store.
         StorageError: the folders could not be made durable; nothing is recorded.
+        Exception: part of the batch could not be recorded, part may have been: give each again.
 
     Source: PS3.4 B.2.3; DESIGN section 5, Ingest.
     """
-    policy.require(actor, Permission.STUDY_STORE)
+    for actor, _ in batch:
+        policy.require(actor, Permission.STUDY_STORE)
+    publish_staged([staged for _, staged in batch])
     results: dict[int, InstanceResult] = {}
     good: list[tuple[int, Received]] = []
-    held: list[tuple[int, Held]] = []
-    publish_staged(batch)
-    rule = DEFAULT if as_it_is else rule_for(actor)
-    for index, staged in enumerate(batch):
-        try:
-            received = read_received(staged)
-        except DomainError as error:
-            if rule.action is IntakeAction.QUARANTINE:
-                held.append((index, Held(staged, error=error)))
-            log.info("ingest.refused", code=error.code, details=error.details, actor=actor.key)
-            results[index] = InstanceResult(staged, InstanceStatus.REFUSED, error=error)
+    held: dict[int, Held] = {}
+    for index, (actor, staged) in enumerate(batch):
+        found = _read(actor, staged, as_it_is=as_it_is)
+        if isinstance(found, Received):
+            good.append((index, found))
             continue
-        findings = findings_under(rule, received)
-        if findings and rule.action is IntakeAction.QUARANTINE:
-            held.append((index, Held(staged, received, findings)))
-        elif findings and rule.action is IntakeAction.REFUSE:
-            defects = DefectiveError(reason=findings[0].detail, findings=findings)
-            results[index] = InstanceResult(staged, InstanceStatus.REFUSED, error=defects)
-        else:
-            good.append((index, replace(received, findings=findings) if findings else received))
-    if held:
-        _hold_back(actor, [h for _, h in held], at, door)
-        results |= {index: _held_result(h) for index, h in held}
-    if good:
-        filed = _record_again(actor, [received for _, received in good], at, door)
-        for (index, received), one in zip(good, filed, strict=True):
-            results[index] = InstanceResult(
-                received.staged,
-                _status(one),
-                received.study_instance_uid,
-                received.series_instance_uid,
-                findings=received.findings,
-            )
-    _after(actor, [results[index] for index in range(len(batch))], door)
-    return [results[index] for index in range(len(batch))]
+        results[index], waits = found
+        if waits is not None:
+            held[index] = waits
+    for actor, places in _by_sender(batch, held):
+        _hold_back(actor, [held[index] for index in places], at, door)
+    results |= _record_good(batch, good, at, door)
+    ordered = [results[index] for index in range(len(batch))]
+    _discard_spare(ordered)
+    refused = [i for i, result in results.items() if result.status is InstanceStatus.REFUSED]
+    for actor, places in _by_sender(batch, refused):
+        _record_refused(actor, [results[index] for index in places], door)
+    return ordered
+
+
+def _by_sender(
+    batch: Sequence[tuple[Actor, Staged]], places: Iterable[int]
+) -> Iterator[tuple[Actor, list[int]]]:
+    """Yield each sender's places of the batch, each association by itself."""
+    groups: dict[tuple[Actor, str], list[int]] = {}
+    for index in sorted(places):
+        actor = batch[index][0]
+        groups.setdefault((actor, actor.association), []).append(index)
+    for (actor, _), found in groups.items():
+        yield actor, found
+
+
+def _read(
+    actor: Actor, staged: Staged, *, as_it_is: bool
+) -> Received | tuple[InstanceResult, Held | None]:
+    """Return what the index needs, or the answer for what the sender's rule does not let in."""
+    rule = DEFAULT if as_it_is else rule_for(actor)
+    try:
+        received = read_received(staged)
+    except DomainError as error:
+        log.info("ingest.refused", code=error.code, details=error.details, actor=actor.key)
+        if rule.action is IntakeAction.QUARANTINE:
+            held = Held(staged, error=error)
+            return _held_result(held), held
+        return InstanceResult(staged, InstanceStatus.REFUSED, error=error), None
+    findings = findings_under(rule, received)
+    if findings and rule.action is IntakeAction.QUARANTINE:
+        held = Held(staged, received, findings)
+        return _held_result(held), held
+    if findings and rule.action is IntakeAction.REFUSE:
+        defects = DefectiveError(reason=findings[0].detail, findings=findings)
+        return InstanceResult(staged, InstanceStatus.REFUSED, error=defects), None
+    return replace(received, findings=findings) if findings else received
+
+
+def _record_good(
+    batch: Sequence[tuple[Actor, Staged]],
+    good: Sequence[tuple[int, Received]],
+    at: datetime.datetime,
+    door: str,
+) -> dict[int, InstanceResult]:
+    """Record, by the hot path what it takes, the rest sender by sender."""
+    received = dict(good)
+    quick = file_quickly([(batch[index][0], one) for index, one in good], at=at, door=door)
+    filed = {good[place][0]: Filed(good[place][1], key, new=True) for place, key in quick.items()}
+    for actor, places in _by_sender(batch, received.keys() - filed.keys()):
+        rest = _record_again(actor, [received[index] for index in places], at, door)
+        filed |= dict(zip(places, rest, strict=True))
+    return {
+        index: InstanceResult(
+            one.received.staged,
+            _status(one),
+            one.received.study_instance_uid,
+            one.received.series_instance_uid,
+            findings=received[index].findings,
+        )
+        for index, one in filed.items()
+    }
 
 
 def _status(filed: Filed) -> InstanceStatus:
@@ -172,20 +240,27 @@ def _site(actor: Actor) -> Site:
 def _record_again(
     actor: Actor, batch: Sequence[Received], at: datetime.datetime, door: str
 ) -> list[Filed]:
-    """Record; where the database chose this batch as a deadlock's victim, once more."""
-    for tries in range(DEADLOCK_TRIES):
+    """Record; where another writer was in the way, once more.
+
+    The database chose this batch as a deadlock's victim, or another one filed one of its instances
+    first: that is a repeat or a version now.
+    """
+    for tries in range(TRIES):
         try:
-            return _record(actor, batch, at, door)
-        except OperationalError as error:
-            if tries + 1 == DEADLOCK_TRIES or getattr(error.__cause__, "sqlstate", "") != "40P01":
+            filed, studies = _record(actor, batch, at, door)
+        except (OperationalError, IntegrityError) as error:
+            if tries + 1 == TRIES or getattr(error.__cause__, "sqlstate", "") not in IN_THE_WAY:
                 raise
+        else:
+            remember(studies)
+            return filed
     raise AssertionError
 
 
 @transaction.atomic(durable=True)
 def _record(
     actor: Actor, batch: Sequence[Received], at: datetime.datetime, door: str
-) -> list[Filed]:
+) -> tuple[list[Filed], list[Study]]:
     site = _site(actor)
     studies, created = studies_for(batch, actor=actor, site=site, at=at)
     series = series_for(batch, studies)
@@ -197,14 +272,12 @@ def _record(
     fresh = [one.received for one in filed if one.new]
     touched = sorted({received.study_instance_uid for received in fresh})
     changed = [studies[uid] for uid in touched]
-    if changed:
-        for study in changed:
-            study.completeness, study.completeness_evidence = Completeness.RECEIVING.value, ""
-        pairs = [(r, series[r.study_instance_uid, r.series_instance_uid]) for r in fresh]
-        refresh_counts(changed, pairs, at)
+    refresh_studies(
+        changed, [(r, series[r.study_instance_uid, r.series_instance_uid]) for r in fresh]
+    )
     _match_new(created, fresh, actor, at)
     _tell(changed, filed, studies, actor, at, door)
-    return filed
+    return filed, changed
 
 
 def _match_new(
@@ -284,8 +357,8 @@ def _flag(
         )
 
 
-def _after(actor: Actor, results: Sequence[InstanceResult], door: str) -> None:
-    """Remove files that no row names, and put refusals on record.
+def _discard_spare(results: Sequence[InstanceResult]) -> None:
+    """Remove files that no row names.
 
     A repeat may be this very file: recorded by an earlier try whose answer was lost. It stays.
     """
@@ -295,16 +368,17 @@ def _after(actor: Actor, results: Sequence[InstanceResult], door: str) -> None:
     for staged in spare:
         if (staged.storage, staged.key) not in named:
             discard_staged(staged)
-    refused = [result for result in results if result.status is InstanceStatus.REFUSED]
-    if refused:
-        with transaction.atomic():
-            record(
-                actor=actor,
-                event=audit_events.REFUSED,
-                door=door,
-                outcome=Outcome.MINOR_FAILURE,
-                instances=[
-                    {"uid": r.staged.sop_instance_uid, "code": r.error.code if r.error else ""}
-                    for r in refused
-                ],
-            )
+
+
+@transaction.atomic(durable=True)
+def _record_refused(actor: Actor, refused: Sequence[InstanceResult], door: str) -> None:
+    record(
+        actor=actor,
+        event=audit_events.REFUSED,
+        door=door,
+        outcome=Outcome.MINOR_FAILURE,
+        instances=[
+            {"uid": r.staged.sop_instance_uid, "code": r.error.code if r.error else ""}
+            for r in refused
+        ],
+    )
