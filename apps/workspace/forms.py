@@ -175,10 +175,20 @@ class ProcedureField(forms.ModelChoiceField):
         return obj.meaning
 
 
+class SiteField(forms.ModelChoiceField):
+    """The sites by the names that people use."""
+
+    def label_from_instance(self, obj: Site) -> str:
+        """Return the name, the code where there is none."""
+        return obj.name or obj.code
+
+
 class OrderForm(StyledForm):
     """An exam to be ordered: what, which side, how soon, why, and for whom the result is."""
 
-    procedure = ProcedureField(label="Exam", queryset=Procedure.objects.none())
+    procedure = ProcedureField(
+        label="Exam", queryset=Procedure.objects.none(), empty_label="Choose an exam"
+    )
     laterality = forms.ChoiceField(
         label="Side", required=False, choices=[("", "none"), ("L", "left"), ("R", "right")]
     )
@@ -207,10 +217,13 @@ class OrderForm(StyledForm):
         help_text="Allergies, implants, earlier operations, kidney function.",
     )
     referrer = forms.ModelChoiceField(
-        label="Result goes to", queryset=User.objects.none(), required=False
+        label="Result goes to",
+        queryset=User.objects.none(),
+        required=False,
+        empty_label="nobody here",
     )
     service = forms.CharField(label="Ward or clinic", max_length=64, required=False)
-    site = forms.ModelChoiceField(label="Where", queryset=Site.objects.none(), empty_label=None)
+    site = SiteField(label="Where", queryset=Site.objects.none(), empty_label=None)
 
     def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -75,6 +75,7 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "opened": opened,
         "thumbs": [t for exam in exams if exam.key == opened for t in thumbs_of(exam)],
         "timeline": timeline(exams, timezone.localdate(now())),
+        "timeline_narrow": timeline(exams, timezone.localdate(now()), narrow=True),
         "viewers": viewers_of(actor, patient),
         "actions": actions_for(actor, patient, exams, opened),
     }

@@ -114,7 +114,7 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         "identifier": primary_identifier(patient),
         "exam": next((e for e in exams if e.key == key), None),
         "priors": [e for e in exams if e.key != key and e.studies],
-        "timeline": timeline(exams, timezone.localdate(now())),
+        "timeline": timeline(exams, timezone.localdate(now()), narrow=True),
         "series": series[:THUMBNAILS],
         "series_count": len(series),
         "viewer": viewer_query(studies),
