@@ -18,6 +18,7 @@ class Service(enum.StrEnum):
     GET = "get"
     WORKLIST = "worklist"
     MPPS = "mpps"
+    COMMIT = "commit"
 
 
 class Root(enum.StrEnum):
@@ -30,6 +31,9 @@ class Root(enum.StrEnum):
 VERIFICATION = "1.2.840.10008.1.1"
 MODALITY_WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
 MODALITY_PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
+STORAGE_COMMITMENT_PUSH = "1.2.840.10008.1.20.1"
+STORAGE_COMMITMENT_PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"
+"""The well-known SOP instance of the push model. Source: PS3.4 J.3.5."""
 
 QUERY_RETRIEVE: dict[str, tuple[Service, Root]] = {
     "1.2.840.10008.5.1.4.1.2.1.1": (Service.FIND, Root.PATIENT),
@@ -44,6 +48,7 @@ _SERVED = {
     VERIFICATION: Service.ECHO,
     MODALITY_WORKLIST_FIND: Service.WORKLIST,
     MODALITY_PERFORMED_PROCEDURE_STEP: Service.MPPS,
+    STORAGE_COMMITMENT_PUSH: Service.COMMIT,
 } | {uid: service for uid, (service, _) in QUERY_RETRIEVE.items()}
 
 EXTENDED_OPTIONS = {

@@ -20,6 +20,7 @@ INVALID_SOP_INSTANCE = 0x0117
 MISSING_ATTRIBUTE = 0x0120
 MISSING_ATTRIBUTE_VALUE = 0x0121
 SOP_CLASS_NOT_SUPPORTED = 0x0122
+NO_SUCH_ACTION = 0x0123
 NOT_AUTHORISED = 0x0124
 UNRECOGNISED_OPERATION = 0x0211
 
@@ -58,6 +59,7 @@ STATUS_OF_CODE = {
     "studies.no-transfer-syntax": CANNOT_PERFORM_SUB_OPERATIONS,
     "studies.query-refused": IDENTIFIER_DOES_NOT_MATCH,
     "studies.query-too-broad": OUT_OF_RESOURCES,
+    "exchange.transaction-reused": INVALID_ARGUMENT,
     "worklists.invalid-key": IDENTIFIER_DOES_NOT_MATCH,
     "worklists.mpps-missing-attribute": MISSING_ATTRIBUTE,
     "worklists.mpps-missing-value": MISSING_ATTRIBUTE_VALUE,

@@ -10,3 +10,12 @@ REFUSED = register(
 RESENT = register("exchange.delivery.resent", Action.UPDATE, "Sent a refused result again")
 ABANDONED = register("exchange.delivery.abandoned", Action.UPDATE, "Gave up a refused result")
 TAKEN_UP = register("exchange.delivery.taken-up", Action.UPDATE, "Took up a given-up result again")
+COMMITMENT_REQUESTED = register(
+    "exchange.commitment.requested", Action.EXECUTE, "Asked whether images are safely stored"
+)
+COMMITMENT_REPORTED = register(
+    "exchange.commitment.reported", Action.EXECUTE, "Said which images are safely stored"
+)
+COMMITMENT_RETRIED = register(
+    "exchange.commitment.retried", Action.UPDATE, "Sent storage confirmations again"
+)

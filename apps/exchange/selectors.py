@@ -6,9 +6,10 @@ from apps.accounts import policy
 from apps.accounts.domain import Permission
 from apps.accounts.models import Hl7Peer
 from apps.core.actors import Actor
-from apps.exchange.models import Delivery, ExchangeAttention
+from apps.exchange.models import Delivery, ExchangeAttention, StorageCommitment
 
 DELIVERY_FIELDS = policy.Fields(site="peer__site_id", confidentiality="", patient="")
+COMMITMENT_FIELDS = policy.Fields(confidentiality="", patient="")
 ATTENTION_FIELDS = policy.Fields(confidentiality="", patient="")
 
 
@@ -52,3 +53,12 @@ def deliveries_of(references: list[str]) -> QuerySet[Delivery]:
     For those who may see what was sent; they ask with the keys of what they see.
     """
     return Delivery.objects.filter(reference__in=references).select_related("peer").order_by("pk")
+
+
+def commitments_visible_to(
+    actor: Actor, permission: Permission = Permission.ATTENTION_READ
+) -> QuerySet[StorageCommitment]:
+    """Return the storage commitments that peers of the actor's sites asked for, newest first."""
+    return StorageCommitment.objects.filter(
+        policy.visible(actor, permission, COMMITMENT_FIELDS)
+    ).order_by("-requested_at", "-pk")

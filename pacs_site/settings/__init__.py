@@ -182,6 +182,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 15.0,
         "options": {"expires": 15.0},
     },
+    # Storage commitments whose wake-up was lost, or whose peer was away.
+    "commitments": {
+        "task": "apps.dimse.tasks.commitments_answer",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
     # A study that nothing is added to is complete; a scanner step that never ended is late.
     "studies-settle": {
         "task": "apps.studies.tasks.settle_studies",

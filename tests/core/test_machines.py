@@ -9,6 +9,7 @@ from django.db import ProgrammingError, connection, transaction
 
 from apps.core.errors import TransitionNotAllowedError
 from apps.core.machines import Machine
+from apps.exchange.domain import COMMITMENT
 from apps.orders.domain import ORDER
 from apps.reports.domain import REPORT
 from apps.scheduling.domain import APPOINTMENT, SCHEDULED_STEP
@@ -20,6 +21,7 @@ MACHINES: list[tuple[Machine, str, str]] = [
     (SCHEDULED_STEP, "scheduling.ScheduledStep", "sps"),
     (PERFORMED_STEP, "worklists.PerformedStep", "mpps"),
     (REPORT, "reports.Report", "report"),
+    (COMMITMENT, "exchange.StorageCommitment", "commitment"),
 ]
 each_machine = pytest.mark.parametrize(
     ("machine", "label", "words"), MACHINES, ids=[machine.name for machine, *_ in MACHINES]

@@ -1,5 +1,6 @@
 """What answers each DIMSE request: parse, call a command or selector, map the result."""
 
+from apps.dimse.scp.commitment import request_commitment
 from apps.dimse.scp.performed_steps import change, create
 from apps.dimse.scp.query import find
 from apps.dimse.scp.retrieve import get, move
@@ -16,4 +17,5 @@ HANDLERS: dict[int, Handler] = {
     commands.C_MOVE_RQ: move,
     commands.N_CREATE_RQ: create,
     commands.N_SET_RQ: change,
+    commands.N_ACTION_RQ: request_commitment,
 }

@@ -260,7 +260,6 @@ class Association:
 
     def _serve(self) -> None:
         wire, limits = self.wire, self.limits
-        handlers = self._provider.handlers
         while True:
             self._idle = True
             wire.receive_timeout(limits.idle_s)
@@ -270,12 +269,15 @@ class Association:
             wire.wait()
             self._idle = False
             wire.receive_timeout(limits.message_s)
-            context, command = self.read_command()
-            handler = handlers.get(command.field)
-            if handler is not None:
-                handler(self, context, command)
-            elif command.field != commands.C_CANCEL_RQ:
-                self._refuse_operation(context, command)
+            self.dispatch(*self.read_command())
+
+    def dispatch(self, context: Context, command: Command) -> None:
+        """Let the handler of a request answer it."""
+        handler = self._provider.handlers.get(command.field)
+        if handler is not None:
+            handler(self, context, command)
+        elif command.field != commands.C_CANCEL_RQ:
+            self._refuse_operation(context, command)
 
     def read_command(self) -> tuple[Context, Command]:
         """Read the next command set, and which context it came in.

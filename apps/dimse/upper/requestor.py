@@ -5,7 +5,7 @@ Source: PS3.8 9.2, PS3.7 9.1.1 (C-STORE), 9.1.5 (C-ECHO).
 
 import contextlib
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
@@ -39,6 +39,7 @@ class Requestor:
         called_ae: str,
         calling_ae: str,
         contexts: Sequence[pdu.ProposedContext],
+        roles: Sequence[pdu.RoleSelection] = (),
         identity: pdu.UserIdentity | None = None,
         connect_s: float = 10.0,
         answer_s: float = 60.0,
@@ -51,6 +52,7 @@ class Requestor:
             called_ae: its AE title.
             calling_ae: ours.
             contexts: what to propose; we are the SCU of all of it.
+            roles: save where a role selection says otherwise.
             identity: who is behind us, where the peer wants to know.
             connect_s: seconds to wait for the connection.
             answer_s: seconds to wait for any answer, and for room to send.
@@ -72,6 +74,7 @@ class Requestor:
                 max_pdu_bytes=MAX_PDU_BYTES,
                 implementation_class_uid=IMPLEMENTATION_CLASS_UID,
                 implementation_version_name=IMPLEMENTATION_VERSION_NAME,
+                roles=tuple(roles),
                 identity=identity,
             )
             request = pdu.AssociateRequest(called_ae, calling_ae, tuple(contexts), user)
@@ -96,6 +99,13 @@ class Requestor:
             message = f"{peer} ended the association before it stood"
             raise PeerUnreachableError(message)
         accept = pdu.decode_accept(payload)
+        refused = {
+            role.sop_class_uid
+            for asked in request.user.roles
+            for role in accept.user.roles
+            if role.sop_class_uid == asked.sop_class_uid
+            and (role.scu, role.scp) != (asked.scu, asked.scp)
+        }
         wire.peer_accepts(accept.user.max_pdu_bytes)
         proposed = {context.context_id: context.abstract_syntax for context in request.contexts}
         return {
@@ -106,7 +116,9 @@ class Requestor:
                 we_may_send=True,
             )
             for result in accept.results
-            if result.result == pdu.ACCEPTED and result.context_id in proposed
+            if result.result == pdu.ACCEPTED
+            and result.context_id in proposed
+            and proposed[result.context_id] not in refused
         }
 
     def next_message_id(self) -> int:
@@ -116,16 +128,38 @@ class Requestor:
 
     def echo(self, context: Context) -> int:
         """Send C-ECHO, return the status."""
-        command = encode_command(
+        return self.request(
+            context,
             {
                 commands.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
                 commands.COMMAND_FIELD: commands.C_ECHO_RQ,
+            },
+        ).status
+
+    def request(
+        self,
+        context: Context,
+        values: Mapping[int, int | str | bytes],
+        data_set: bytes | None = None,
+    ) -> Command:
+        """Send a request whose data set is small, and return its response.
+
+        Args:
+            context: to send it in.
+            values: its command elements but for message ID and data set type.
+            data_set: encoded in the context's transfer syntax.
+        """
+        command = encode_command(
+            {
+                **values,
                 commands.MESSAGE_ID: self.next_message_id(),
-                commands.DATA_SET_TYPE: commands.NO_DATA_SET,
+                commands.DATA_SET_TYPE: (
+                    commands.NO_DATA_SET if data_set is None else commands.WITH_DATA_SET
+                ),
             }
         )
-        self.wire.send(self.wire.message(context.context_id, command))
-        return self.read_response().status
+        self.wire.send(self.wire.message(context.context_id, command, data_set))
+        return self.read_response()
 
     def store(
         self,

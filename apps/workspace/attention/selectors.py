@@ -15,11 +15,17 @@ from apps.hl7.models import Hl7Attention
 from apps.orders.models import OrderAttention
 from apps.studies.models import StudyAttention
 from apps.worklists.models import WorklistAttention
-from apps.workspace.attention import messages, orders, scanner, studies
+from apps.workspace.attention import commitments, messages, orders, scanner, studies
 from apps.workspace.attention.closing import FIELDS, item_access
 from apps.workspace.attention.kinds import Kind, Line
 
-KINDS: tuple[Kind, ...] = (*studies.KINDS, *orders.KINDS, *scanner.KINDS, *messages.KINDS)
+KINDS: tuple[Kind, ...] = (
+    *studies.KINDS,
+    *orders.KINDS,
+    *scanner.KINDS,
+    *messages.KINDS,
+    *commitments.KINDS,
+)
 BY_KEY = {kind.key: kind for kind in KINDS}
 MODELS: dict[str, type[AttentionItem]] = {
     "studies": StudyAttention,
@@ -32,7 +38,7 @@ RELATED: dict[type[AttentionItem], tuple[str, ...]] = {
     StudyAttention: ("study__patient__survivor",),
     OrderAttention: ("order",),
     WorklistAttention: ("performed_step",),
-    ExchangeAttention: ("delivery__peer",),
+    ExchangeAttention: ("delivery__peer", "commitment"),
     Hl7Attention: ("message__peer",),
 }
 SHOWN = 200
