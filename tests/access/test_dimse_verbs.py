@@ -16,6 +16,8 @@ from pynetdicom.sop_class import (
     CTImageStorage,
     ModalityPerformedProcedureStep,
     ModalityWorklistInformationFind,
+    StorageCommitmentPushModel,
+    StorageCommitmentPushModelInstance,
     StudyRootQueryRetrieveInformationModelFind,
     StudyRootQueryRetrieveInformationModelGet,
     StudyRootQueryRetrieveInformationModelMove,
@@ -49,6 +51,7 @@ CLASSES = (
     StudyRootQueryRetrieveInformationModelMove,
     ModalityWorklistInformationFind,
     ModalityPerformedProcedureStep,
+    StorageCommitmentPushModel,
 )
 
 
@@ -205,6 +208,17 @@ def mpps_set(assoc: Association, of: Place, world: World) -> str:
     return f"{status.Status:04X}"
 
 
+def commitment(assoc: Association, of: Place, world: World) -> str:
+    """The question is taken whoever's it is; what is of another site is then not confirmed."""
+    ds, item = Dataset(), Dataset()
+    ds.TransactionUID, ds.ReferencedSOPSequence = new_uid(), [item]
+    item.ReferencedSOPClassUID, item.ReferencedSOPInstanceUID = CTImageStorage, of.study
+    status, _ = assoc.send_n_action(
+        ds, 1, StorageCommitmentPushModel, StorageCommitmentPushModelInstance
+    )
+    return f"{status.Status:04X}"
+
+
 Request = Callable[[Association, Place, World], str]
 TABLE: dict[str, tuple[Request, Service, str, str]] = {
     # request: how it is asked, the verb it needs, answer about the own and the other site's
@@ -216,6 +230,7 @@ TABLE: dict[str, tuple[Request, Service, str, str]] = {
     "C-FIND worklist": (worklist, Service.WORKLIST, "1", "0"),
     "N-CREATE": (mpps_create, Service.MPPS, "0000", "0000"),
     "N-SET": (mpps_set, Service.MPPS, "0000", "0112"),
+    "N-ACTION": (commitment, Service.COMMIT, "0000", "0000"),
 }
 
 
