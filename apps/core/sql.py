@@ -16,10 +16,18 @@ Sql = tuple[str, list[Any]]
 
 
 class Subquery(NamedTuple):
-    """The value of an `in` lookup: rows of one column."""
+    """The value of an `in` lookup: rows of one column.
+
+    Attributes:
+        statement: of the subquery.
+        values: bound to it.
+        probed: keep the rows in a hash that each candidate is looked up in, where PostgreSQL would
+            otherwise join them: right for many rows and a page that is soon full.
+    """
 
     statement: str
     values: Sequence[Any]
+    probed: bool = False
 
 
 _FORMS = {
@@ -109,8 +117,12 @@ def _condition(lookup: str, value: Any, columns: Mapping[str, str]) -> Sql | Non
     if isinstance(value, QuerySet):
         value = Subquery(*value.query.sql_with_params())
     if name == "in" and isinstance(value, Subquery):
-        return f"{column} IN ({value.statement})", [*value.values]
+        among = f"{column} IN ({value.statement})"
+        return (f"({among}) IS TRUE" if value.probed else among), [*value.values]
     if name not in _FORMS or isinstance(value, Subquery):
         return None
     bound = list(value) if isinstance(value, (list, tuple, set, frozenset)) else value
-    return _FORMS[name].format(column), [bound]
+    form = _FORMS[name]
+    if name == "in" and all(isinstance(one, int) for one in bound):
+        form = "{} = ANY(%s::bigint[])"  # of the keys' own type: only then can it be hashed
+    return form.format(column), [bound]

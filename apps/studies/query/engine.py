@@ -38,6 +38,8 @@ from apps.studies.query.attributes import (
 )
 
 ALIASES_AT_MOST = 20_000
+MANY_OF_A_NAME = 1000
+"""From so many bearers of a name on, a page is found sooner by going back through the dates."""
 MODEL: dict[Level, type[Model]] = {
     Level.STUDY: Study,
     Level.SERIES: Series,
@@ -323,7 +325,7 @@ def _filter(query: Query, prefix: Mapping[Level, str]) -> Q:
             if matching.is_universal(patient_id):
                 result &= Q(**{f"{to_study}patient__in": _of_number("", issuer)})
         else:
-            result &= _one(attribute, prefix[attribute.level], to_study, key, fuzzy=query.fuzzy)
+            result &= _one(attribute, prefix[attribute.level], to_study, key, query)
     return result
 
 
@@ -342,11 +344,11 @@ def _moments(keys: dict[int, str], prefix: Mapping[Level, str]) -> Q:
     return result
 
 
-def _one(attribute: Attribute, prefix: str, to_study: str, key: str, *, fuzzy: bool) -> Q:
+def _one(attribute: Attribute, prefix: str, to_study: str, key: str, query: Query) -> Q:
     column = prefix + attribute.column
-    tag = attribute.tag
+    tag, fuzzy = attribute.tag, query.fuzzy
     if tag == PATIENT_NAME:
-        return _of_name(to_study, key, fuzzy=fuzzy)
+        return _of_name(to_study, key, query)
     if attribute.vr == "PN":
         return matching.person_name_filter(f"{column}__folded", key, fuzzy=fuzzy)
     if tag in (MODALITIES_IN_STUDY, SOP_CLASSES_IN_STUDY):
@@ -367,16 +369,30 @@ def _of_person(to_study: str, column: str, key: str, match: Callable[[str, str],
     return Q(**{f"{to_study}patient__in": people.values("pk")})
 
 
-def _of_name(to_study: str, key: str, *, fuzzy: bool) -> Q:
-    """Studies of patients so named, and of those whose survivor is."""
-    name = matching.person_name_filter("name_search", key, fuzzy=fuzzy)
+def _of_name(to_study: str, key: str, query: Query) -> Q:
+    """Studies of patients so named, and of those whose survivor is.
+
+    A rare name is a list of patients, whose studies are few. A common one has too many to sort for
+    one page: there the newest studies are gone through until the page is full. PostgreSQL cannot
+    choose between the two, as it does not know how common a beginning is.
+    """
+    name = matching.person_name_filter("name_search", key, fuzzy=query.fuzzy)
     named, values = sql.where(name, {"name_search": "who.name_search"})
     people = f"SELECT who.id FROM patients_patient who WHERE {named}"  # noqa: S608 - bound
-    result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values)})
+    found = sql.fetch(f"{people} LIMIT {MANY_OF_A_NAME + 1}", values)
+    if len(found) <= MANY_OF_A_NAME:
+        kept = [patient for (patient,) in found]
+        result = Q(**{f"{to_study}patient__in": kept})
+        of_name, values = "ANY(%s::bigint[])", [kept]
+    else:
+        page = query.limit is not None and query.limit + query.offset <= MANY_OF_A_NAME
+        probed = page and query.level is Level.STUDY
+        result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values, probed)})
+        of_name = f"ANY({people})"
     # Merges are rare: asked for apart, so that the usual query stays one indexed join.
     merged = sql.fetch(
         "SELECT alias.id FROM patients_patient alias WHERE alias.survivor_id IS NOT NULL"  # noqa: S608 - bound
-        f" AND alias.survivor_id IN ({people}) LIMIT {ALIASES_AT_MOST}",
+        f" AND alias.survivor_id = {of_name} LIMIT {ALIASES_AT_MOST}",
         values,
     )
     aliases = [alias for (alias,) in merged]

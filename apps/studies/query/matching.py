@@ -103,7 +103,9 @@ def person_name_filter(column: str, key: str, *, fuzzy: bool = False) -> Q:
             **{f"{column}__like": f"%={pattern}=%"}
         )
         return alone | inner if not folded.isascii() else alone
-    groups = Q(**{f"{column}__like": pattern}) | Q(**{f"{column}__like": f"{pattern}=%"})
+    groups = Q(**{f"{column}__like": pattern})
+    if not pattern.endswith("%"):
+        groups |= Q(**{f"{column}__like": f"{pattern}=%"})
     if not folded.isascii():
         groups |= Q(**{f"{column}__like": f"%={pattern}"}) | Q(
             **{f"{column}__like": f"%={pattern}=%"}
