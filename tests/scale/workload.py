@@ -24,12 +24,14 @@ class EightQuery:
 
     Attributes:
         door: qido, find, worklist or reading.
+        indexes: one of these has to be in its plans.
         keys: draws so many sets of keys.
         limit, offset: of the page, where the door has pages.
     """
 
     name: str
     door: str
+    indexes: tuple[str, ...]
     keys: Callable[[Ask, random.Random, int], list[dict[str, str]]]
     limit: int = PAGE
     offset: int = 0
@@ -118,15 +120,26 @@ def no_keys(ask: Ask, rng: random.Random, count: int) -> list[dict[str, str]]:
     return [{} for _ in range(count)]
 
 
+BY_NAME = ("patient_by_name", "patient_by_name_part")
 EIGHT = (
-    EightQuery("QIDO-RS by patient ID", "qido", patient_ids),
-    EightQuery("QIDO-RS by name prefix", "qido", name_prefixes),
-    EightQuery("QIDO-RS by date and modality, first page", "qido", dates_and_modality),
-    EightQuery("QIDO-RS by date and modality, page 50", "qido", dates_and_modality, offset=PAGE_50),
-    EightQuery("C-FIND by accession number", "find", accession_numbers),
-    EightQuery("C-FIND by name with wild cards", "find", name_wildcards),
-    EightQuery("Modality worklist by AE and day", "worklist", stations_and_days),
-    EightQuery("Reading list", "reading", no_keys),
+    EightQuery("QIDO-RS by patient ID", "qido", ("patient_identifier_by_value",), patient_ids),
+    EightQuery("QIDO-RS by name prefix", "qido", BY_NAME, name_prefixes),
+    EightQuery(
+        "QIDO-RS by date and modality, first page", "qido", ("study_by_date",), dates_and_modality
+    ),
+    EightQuery(
+        "QIDO-RS by date and modality, page 50",
+        "qido",
+        ("study_by_date",),
+        dates_and_modality,
+        offset=PAGE_50,
+    ),
+    EightQuery("C-FIND by accession number", "find", ("study_by_accession",), accession_numbers),
+    EightQuery("C-FIND by name with wild cards", "find", BY_NAME, name_wildcards),
+    EightQuery(
+        "Modality worklist by AE and day", "worklist", ("step_by_station",), stations_and_days
+    ),
+    EightQuery("Reading list", "reading", ("reading_open", "reading_open_by_site"), no_keys),
 )
 
 
