@@ -228,9 +228,9 @@ def sweep(server: Server, files: Sequence[File], expected: dict[str, int]) -> di
 
 @pytest.fixture(autouse=True)
 def whole_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pynetdicom send data sets as the files have them."""
+    """Let pynetdicom send data sets as the files have them, and take any SOP class."""
     monkeypatch.setattr(pynetdicom_config, "STORE_SEND_CHUNKED_DATASET", True)
-    monkeypatch.setattr(pynetdicom_config, "UNRESTRICTED_STORAGE_SERVICE", False)
+    monkeypatch.setattr(pynetdicom_config, "UNRESTRICTED_STORAGE_SERVICE", True)
 
 
 REFUSED = {

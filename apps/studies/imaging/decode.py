@@ -3,7 +3,6 @@
 import zlib
 from dataclasses import dataclass
 
-import imagecodecs
 import numpy as np
 from pydicom import Dataset
 from pydicom.encaps import encapsulate
@@ -12,15 +11,12 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from apps.core.errors import DomainError
+from apps.studies.codecs import decode_beyond, is_beyond_pydicom
 from apps.studies.retrieve.frames import stored_frames
 from apps.studies.retrieve.outgoing import read_dataset
 from apps.studies.retrieve.select import Item
 
-JPEG_XL = frozenset(
-    {"1.2.840.10008.1.2.4.110", "1.2.840.10008.1.2.4.111", "1.2.840.10008.1.2.4.112"}
-)
-JPEG_BEYOND_PYDICOM = frozenset(f"1.2.840.10008.1.2.4.{n}" for n in (51, 53, 55))
-DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
+_UNDECODABLE = (ValueError, RuntimeError, NotImplementedError, AttributeError, KeyError)
 
 
 class UndecodableError(DomainError):
@@ -63,7 +59,14 @@ def decode_frame(item: Item, number: int = 1) -> Frame:
     [stored] = stored_frames(item, [number])
     try:
         pixels = _pixels(item, ds, stored)
-    except (ValueError, RuntimeError, NotImplementedError, AttributeError, KeyError) as error:
+    except (
+        ValueError,
+        RuntimeError,
+        NotImplementedError,
+        AttributeError,
+        KeyError,
+        zlib.error,
+    ) as error:
         raise UndecodableError(
             transfer_syntax_uid=item.transfer_syntax_uid, reason=str(error)
         ) from error
@@ -72,12 +75,9 @@ def decode_frame(item: Item, number: int = 1) -> Frame:
 
 def _pixels(item: Item, ds: Dataset, stored: bytes) -> np.ndarray:
     syntax = UID(item.transfer_syntax_uid)
-    if item.transfer_syntax_uid in JPEG_XL:
-        return _signed(ds, imagecodecs.jpegxl_decode(stored))
-    if item.transfer_syntax_uid == DEFLATED_FRAME:
-        return _native(ds, zlib.decompress(stored, -zlib.MAX_WBITS))
-    if item.transfer_syntax_uid in JPEG_BEYOND_PYDICOM and ds.BitsStored > 8:
-        return _signed(ds, imagecodecs.jpeg_decode(stored))
+    if is_beyond_pydicom(item.transfer_syntax_uid, ds):
+        decoded = decode_beyond(item.transfer_syntax_uid, stored)
+        return _native(ds, decoded) if isinstance(decoded, bytes) else _signed(ds, decoded)
     if not syntax.is_encapsulated:
         return _native(ds, stored)
     return _by_pydicom(ds, stored)

@@ -6,12 +6,8 @@ from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
 from apps.core.errors import DomainError
-from apps.studies.imaging.decode import (
-    DEFLATED_FRAME,
-    JPEG_BEYOND_PYDICOM,
-    JPEG_XL,
-    decode_frame,
-)
+from apps.studies.codecs import DEFLATED_FRAME, JPEG_BEYOND_PYDICOM, JPEG_XL
+from apps.studies.imaging.decode import decode_frame
 from apps.studies.ingest.received import Received
 from apps.studies.retrieve.select import Item
 from apps.studies.validation import Finding

@@ -4,12 +4,13 @@ from apps.studies.retrieve.frames import frame_transfer_syntax, stored_frames
 from apps.studies.retrieve.metadata import BASE_TOKEN, instance_metadata, series_metadata
 from apps.studies.retrieve.outgoing import dataset_chunks, part10_chunks, read_dataset
 from apps.studies.retrieve.select import Item, Selection, select
-from apps.studies.retrieve.transcode import transcoded_dataset, transcoded_part10
+from apps.studies.retrieve.transcode import can_transcode, transcoded_dataset, transcoded_part10
 
 __all__ = [
     "BASE_TOKEN",
     "Item",
     "Selection",
+    "can_transcode",
     "dataset_chunks",
     "frame_transfer_syntax",
     "instance_metadata",
