@@ -1,7 +1,16 @@
 from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
-from apps.workspace.views import administration, attention, audit, home, orders, palette, patients
+from apps.workspace.views import (
+    administration,
+    attention,
+    audit,
+    home,
+    orders,
+    palette,
+    patients,
+    quarantine,
+)
 
 
 class RegisterConverter(StringConverter):
@@ -30,6 +39,12 @@ urlpatterns = [
     path("attention/<slug:key>/", attention.case, name="attention-case"),
     path("attention/<slug:key>/<slug:verb>/", attention.deed, name="attention-do"),
     path("attention/<slug:key>/undo/<slug:verb>/", attention.undo, name="attention-undo"),
+    path("quarantine/", quarantine.quarantine, name="quarantine"),
+    path("quarantine/rules/", quarantine.rules, name="quarantine-rules"),
+    path("quarantine/undo/", quarantine.undo, name="quarantine-undo"),
+    path("quarantine/<int:pk>/", quarantine.held, name="quarantine-object"),
+    path("quarantine/<int:pk>/file/", quarantine.download, name="quarantine-download"),
+    path("quarantine/<slug:verb>/", quarantine.decide, name="quarantine-decide"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit-event"),
     path("administration/", administration.index, name="administration"),

@@ -15,12 +15,13 @@ from apps.hl7.models import Hl7Attention
 from apps.orders.models import OrderAttention
 from apps.studies.models import StudyAttention
 from apps.worklists.models import WorklistAttention
-from apps.workspace.attention import commitments, messages, orders, scanner, studies
+from apps.workspace.attention import commitments, intake, messages, orders, scanner, studies
 from apps.workspace.attention.closing import FIELDS, item_access
 from apps.workspace.attention.kinds import Kind, Line
 
 KINDS: tuple[Kind, ...] = (
     *studies.KINDS,
+    *intake.KINDS,
     *orders.KINDS,
     *scanner.KINDS,
     *messages.KINDS,
@@ -35,7 +36,7 @@ MODELS: dict[str, type[AttentionItem]] = {
     "hl7": Hl7Attention,
 }
 RELATED: dict[type[AttentionItem], tuple[str, ...]] = {
-    StudyAttention: ("study__patient__survivor",),
+    StudyAttention: ("study__patient__survivor", "site"),
     OrderAttention: ("order",),
     WorklistAttention: ("performed_step",),
     ExchangeAttention: ("delivery__peer", "commitment"),
