@@ -27,7 +27,8 @@ def door(*methods: str) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         def guarded(request: HttpRequest, **uids: str) -> HttpResponseBase:
-            if request.method not in methods:
+            method = "GET" if request.method == "HEAD" else request.method
+            if method not in methods:
                 return HttpResponse(status=405, headers={"Allow": ", ".join(methods)})
             actor: Actor | None = request.actor  # type: ignore[attr-defined]
             if not actor:

@@ -61,8 +61,15 @@ FAILURE_REASON: Mapping[str, int] = {
 def problem(error: DomainError) -> HttpResponse:
     """Return the error as problem JSON."""
     status = STATUS[error.code]
+    body: dict[str, object] = {
+        "type": f"urn:isocenter:{error.code}",
+        "title": error.message,
+        "status": status,
+    }
+    if offers := error.details.get("offers"):
+        body["offers"] = offers
     response = JsonResponse(
-        {"type": f"urn:isocenter:{error.code}", "title": error.message, "status": status},
+        body,
         status=status,
         content_type="application/problem+json",
     )

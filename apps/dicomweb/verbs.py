@@ -14,7 +14,7 @@ def by_method(**views: View) -> View:
 
     @csrf_exempt
     def dispatch(request: HttpRequest, **uids: str) -> HttpResponseBase:
-        view = views.get(request.method or "")
+        view = views.get("GET" if request.method == "HEAD" else request.method or "")
         if view is None:
             return HttpResponse(status=405, headers={"Allow": ", ".join(views)})
         return view(request, **uids)

@@ -4,6 +4,7 @@ Source: PS3.18 10.4.
 """
 
 import gzip
+import re
 from collections.abc import Iterator, Sequence
 
 import orjson
@@ -24,6 +25,7 @@ from apps.studies.retrieve import (
     BASE_TOKEN,
     Item,
     Selection,
+    can_transcode,
     frame_transfer_syntax,
     instance_metadata,
     part10_chunks,
@@ -63,23 +65,39 @@ def chosen_instances(request: HttpRequest, **uids: str) -> Selection:
 
 @door("GET")
 def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
-    """A study, series or instance, as `application/dicom` in the transfer syntax asked for."""
-    wanted = _range_for(accepted(request), DICOM)
+    """A study, series or instance, as `application/dicom` in the transfer syntax asked for.
+
+    Each instance goes out in the first syntax of the client's wishes that it can be given in.
+    Where that leaves some out, the answer is 206 (PS3.18 10.4.3).
+    """
+    ranges = [r for r in accepted(request) if r.takes(DICOM) or r.name == "multipart/*"]
+    if not ranges:
+        raise NotAcceptableError(offers=[DICOM, f'multipart/related; type="{DICOM}"'])
     selection = chosen_instances(request, **uids)
-    syntax = wanted.transfer_syntax or NATIVE
+    given = [(item, syntax) for item in selection.items if (syntax := _syntax_for(item, ranges))]
+    if not given:
+        stored = {item.transfer_syntax_uid for item in selection.items}
+        raise NotAcceptableError(offers=[f"{DICOM}; transfer-syntax={one}" for one in stored])
+    if not ranges[0].multipart and ranges[0].name == DICOM and "instance" in uids:
+        [(item, syntax)] = given
+        chunks = _file(item, selection.identity, syntax)
+        return StreamingHttpResponse(chunks, content_type=f"{DICOM}; transfer-syntax={syntax}")
     base = base_address(request)
-    if not wanted.multipart and wanted.name == DICOM and "instance" in uids:
-        [item] = selection.items
-        return StreamingHttpResponse(_file(item, selection.identity, syntax), content_type=DICOM)
     parts = (
         Part(
-            DICOM,
+            f"{DICOM}; transfer-syntax={syntax}",
             _address(base, selection, item),
             _file(item, selection.identity, syntax),
         )
-        for item in selection.items
+        for item, syntax in given
     )
-    return respond(parts, DICOM)
+    response = respond(parts, DICOM)
+    if (left := len(selection.items) - len(given)) > 0:
+        response.status_code = 206
+        response["Warning"] = (
+            f'299 isocenter "{left} instances are in no syntax that was asked for"'
+        )
+    return response
 
 
 @door("GET")
@@ -112,7 +130,7 @@ def frames(request: HttpRequest, frames: str, **uids: str) -> HttpResponseBase:
     media_type, content_type, values = _frames(item, numbers, accepted(request))
     address = _address(base_address(request), selection, item)
     if len(values) == 1 and not _wants_multipart(request):
-        return HttpResponse(values[0], content_type=content_type)
+        return ranged(request, values[0], content_type)
     parts = (
         Part(content_type, f"{address}/frames/{number}", [value])
         for number, value in zip(numbers, values, strict=True)
@@ -129,7 +147,28 @@ def bulkdata(request: HttpRequest, path: str, **uids: str) -> HttpResponseBase:
     if _wants_multipart(request):
         address = f"{_address(base_address(request), selection, item)}/bulkdata/{path}"
         return respond_whole([Part(OCTETS, address, [value])], OCTETS)
-    return HttpResponse(value, content_type=OCTETS)
+    return ranged(request, value, OCTETS)
+
+
+def ranged(request: HttpRequest, body: bytes, content_type: str) -> HttpResponse:
+    """Answer with a body, or with the one range of it that is asked for (RFC 9110 14).
+
+    A range that cannot be read, or several, count as none.
+    """
+    headers = {"Accept-Ranges": "bytes"}
+    asked = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("Range", "").strip())
+    if asked is None or asked.group() == "bytes=-":
+        return HttpResponse(body, content_type=content_type, headers=headers)
+    first, last = asked.groups()
+    start = int(first) if first else max(len(body) - int(last), 0)
+    end = min(int(last) if first and last else len(body) - 1, len(body) - 1)
+    if start > end:
+        headers["Content-Range"] = f"bytes */{len(body)}"
+        return HttpResponse(status=416, headers=headers)
+    headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
+    return HttpResponse(
+        body[start : end + 1], status=206, content_type=content_type, headers=headers
+    )
 
 
 def _wants_multipart(request: HttpRequest) -> bool:
@@ -137,16 +176,26 @@ def _wants_multipart(request: HttpRequest) -> bool:
     return bool(ranges) and (ranges[0].multipart or ranges[0].name == "*/*")
 
 
-def _range_for(ranges: Sequence[MediaRange], media_type: str) -> MediaRange:
+def _syntax_for(item: Item, ranges: Sequence[MediaRange]) -> str:
+    """Return the transfer syntax in which an instance goes out; empty where none will do.
+
+    Where no syntax is asked for it is explicit VR little endian, or the stored one of what nothing
+    here decodes (PS3.18 8.7.3.5.2).
+    """
     for wanted in ranges:
-        if wanted.takes(media_type) or wanted.name in ("*/*", "multipart/*"):
-            return wanted
-    raise NotAcceptableError(accept=[r.name for r in ranges], offers=[media_type])
+        asked = wanted.transfer_syntax
+        if asked in ("*", item.transfer_syntax_uid):
+            return item.transfer_syntax_uid
+        if can_transcode(item, asked or NATIVE):
+            return asked or NATIVE
+        if not asked:
+            return item.transfer_syntax_uid
+    return ""
 
 
 def _file(item: Item, identity: Identity | None, syntax: str) -> Iterator[bytes]:
-    """Yield the instance in the syntax; one that cannot be transcoded goes out as stored."""
-    if syntax in ("*", item.transfer_syntax_uid):
+    """Yield the instance in the syntax; one that turns out not to decode goes out as stored."""
+    if syntax == item.transfer_syntax_uid:
         return part10_chunks(item, identity)
     try:
         return iter([transcoded_part10(item, syntax, identity)])
@@ -179,7 +228,8 @@ def _frames(
         if wanted.takes(OCTETS) and asked in ("", NATIVE):
             values = [decode_frame(item, number).pixels.tobytes() for number in numbers]
             return OCTETS, f"{OCTETS}; transfer-syntax={NATIVE}", values
-    raise NotAcceptableError(accept=[r.name for r in ranges], offers=[OCTETS, picture])
+    offers = [f"{OCTETS}; transfer-syntax={stored}", f"{OCTETS}; transfer-syntax={NATIVE}"]
+    raise NotAcceptableError(offers=offers + ([picture] if picture else []))
 
 
 def _joined(selection: Selection) -> bytes:

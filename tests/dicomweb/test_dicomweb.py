@@ -63,7 +63,7 @@ def test_store_find_fetch(web):
     assert web.get(f"{series}/instances").json()[0]["00280010"]["Value"] == [16]
 
     [(headers, content)] = parts_of(web.get(instance, headers={"Accept": STORED}))
-    assert headers["Content-Type"] == "application/dicom"
+    assert headers["Content-Type"] == "application/dicom; transfer-syntax=1.2.840.10008.1.2.1"
     assert dataset_bytes(content) == dataset_bytes(sent)
     assert dcmread(io.BytesIO(content)).SOPInstanceUID == ds.SOPInstanceUID
     single = web.get(instance, headers={"Accept": "application/dicom; transfer-syntax=*"})
