@@ -64,6 +64,22 @@ def exams_visible_to(
     )
 
 
+def exams_granted_to(
+    actor: Actor, permission: Permission = Permission.ORDER_READ
+) -> QuerySet[RequestedProcedure]:
+    """Return the requested procedures on which a grant gives the actor the permission.
+
+    The policy's rule for an actor who has nothing else, as a union that each index serves: the
+    two kinds of grant in one condition would read every exam there is.
+    """
+    exams = RequestedProcedure.objects.all()
+    if permission not in actor.granted or not actor.grantees:
+        return exams.none()
+    named = exams.filter(pk__in=policy.granted_exams(actor)).values("pk").order_by()
+    of_patients = exams.filter(order__patient__in=policy.granted_patients(actor)).values("pk")
+    return exams.filter(pk__in=named.union(of_patients.order_by()))
+
+
 def exam_access(
     actor: Actor, key: int, permission: Permission = Permission.ORDER_READ
 ) -> RequestedProcedure:

@@ -1,6 +1,6 @@
 """Which patients an actor sees: those of its sites, those with an order there, those granted."""
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts import policy
 from apps.accounts.domain import Confidentiality, Permission
@@ -20,8 +20,9 @@ def visible(actor: Actor, permission: Permission) -> Q:
     """Return the filter for the patients on whom the actor holds the permission."""
     allowed = policy.visible(actor, permission, FIELDS)
     if permission in actor.permissions and not actor.all_sites and actor.sites:
-        here = Patient.objects.filter(orders__site__in=actor.sites).values("pk")
-        shared = Q(pk__in=here)
+        # Looked up for each candidate, never made into a list of all who were ever examined here.
+        here = Patient.objects.filter(pk=OuterRef("pk"), orders__site__in=actor.sites)
+        shared = Q(Exists(here))
         if Permission.CONFIDENTIAL_READ not in actor.permissions:
             shared &= ~Q(confidentiality=Confidentiality.VERY_RESTRICTED.value)
         allowed |= shared

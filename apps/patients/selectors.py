@@ -83,8 +83,10 @@ def patient_search(actor: Actor, text: str, *, born: datetime.date | None = None
         name = Q(name_search__startswith=words[0])
         for word in words[1:]:
             name &= Q(name_search__contains=f"^{word}") | Q(name_search__contains=f" {word}")
-        numbers = PatientIdentifier.objects.filter(value=text.strip()).values("patient")
-        wanted &= name | Q(pk__in=numbers)
+        # Fetched apart: with a subquery on one side of the OR, PostgreSQL would read all patients.
+        numbers = PatientIdentifier.objects.filter(value=text.strip())
+        known = list(numbers.values_list("patient", flat=True)[:SEARCH_LIMIT])
+        wanted &= name | Q(pk__in=known) if known else name
     elif born is None:
         return []
     found = (

@@ -14,7 +14,7 @@ from apps.core.actors import Actor
 from apps.core.status import status_words
 from apps.core.words import as_date
 from apps.orders.models import RequestedProcedure
-from apps.orders.selectors import exam_access, exams_visible_to
+from apps.orders.selectors import exam_access, exams_granted_to
 from apps.patients.domain import fold
 from apps.patients.models import Patient
 from apps.reports.domain import Section
@@ -104,7 +104,7 @@ def results_of(actor: Actor, *, show: str = "mine", text: str = "") -> list[Resu
     who = by_grant(actor)
     if show == "mine":
         who = replace(who, grantees=frozenset({actor.key}))
-    rows = exams_visible_to(who)
+    rows = exams_granted_to(who)
     if text:
         rows = rows.filter(_matching(text))
     states = _released()
@@ -116,13 +116,13 @@ def results_of(actor: Actor, *, show: str = "mine", text: str = "") -> list[Resu
 
 
 def result_counts(actor: Actor) -> dict[str, int]:
-    """Return how many exams each list has, by the policy of their rows."""
+    """Return how many exams each list has, by its rows' policy; at most `MOST`, as it shows."""
     who = by_grant(actor)
     mine = replace(who, grantees=frozenset({actor.key}))
     return {
-        "mine": exams_visible_to(mine).count(),
-        "practice": exams_visible_to(who).count(),
-        "waiting": exams_visible_to(who).exclude(_released()).count(),
+        "mine": exams_granted_to(mine)[:MOST].count(),
+        "practice": exams_granted_to(who)[:MOST].count(),
+        "waiting": exams_granted_to(who).exclude(_released())[:MOST].count(),
     }
 
 
