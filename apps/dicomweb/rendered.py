@@ -5,8 +5,10 @@ Source: PS3.18 8.3.5, 10.4.1.1.4 and .5.
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from pydicom import Dataset
 
@@ -14,10 +16,14 @@ from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import door
 from apps.dicomweb.errors import MalformedError
 from apps.dicomweb.wado import chosen_instances
+from apps.patients.domain import spoken_name
+from apps.studies.codecs import VIDEO
+from apps.studies.identity import Identity
 from apps.studies.imaging import Rendering, UndecodableError, Window, decode_frame, render_frame
-from apps.studies.retrieve import Item, read_dataset
+from apps.studies.retrieve import Item, read_dataset, stored_stream
 
-PICTURES = ("image/jpeg", "image/png")
+PICTURES = ("image/jpeg", "image/png", "image/gif")
+PROFILES = ("no", "yes", "srgb")
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 THUMBNAIL = (128, 128)
@@ -33,8 +39,49 @@ def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespon
         chosen(accepted(request), ("application/pdf",))
         document = _document(read_dataset(item))
         return HttpResponse(document, content_type="application/pdf")
-    rendering = _rendering(request)
-    return _picture(request, item, _frame(frames), rendering)
+    if item.transfer_syntax_uid in VIDEO:
+        return _video(request, item)
+    return picture(request, item, selection.identity, frame_number(frames))
+
+
+def picture(
+    request: HttpRequest, item: Item, identity: Identity | None, frame: int
+) -> HttpResponseBase:
+    """Draw one frame as the request's parameters say."""
+    rendering = replace(_rendering(request), annotations=_annotations(request, item, identity))
+    return _picture(request, item, frame, rendering)
+
+
+def _video(request: HttpRequest, item: Item) -> HttpResponseBase:
+    """Pass a video through as it is encapsulated (PS3.18 8.7.4)."""
+    stream = stored_stream(item)
+    first = next(stream, b"")
+    media_type = chosen(
+        accepted(request), ("video/mp4" if first[4:8] == b"ftyp" else "video/mpeg",)
+    )
+    return StreamingHttpResponse(chain((first,), stream), content_type=media_type)
+
+
+def _annotations(request: HttpRequest, item: Item, identity: Identity | None) -> tuple[str, ...]:
+    """Return the lines of `annotation`: the patient as known today, the technique.
+
+    Source: PS3.18 8.3.5.1.1.
+    """
+    asked = {one for one in request.GET.get("annotation", "").split(",") if one}
+    if asked - {"patient", "technique"}:
+        message = "annotation is patient, technique or both, separated by a comma."
+        raise MalformedError(message)
+    if not asked:
+        return ()
+    ds = read_dataset(item, identity, pixels=False)
+    lines: list[str] = []
+    if "patient" in asked:
+        name = spoken_name(str(ds.get("PatientName", "")).partition("=")[0])
+        lines += [name, str(ds.get("PatientID", "")), str(ds.get("PatientBirthDate", ""))]
+    if "technique" in asked:
+        lines += [str(ds.get(k, "")) for k in ("Modality", "SeriesDescription", "StudyDate")]
+        lines += [f"{k[:3]} {ds.get(k)}" for k in ("KVP", "SliceThickness") if ds.get(k)]
+    return tuple(line for line in lines if line)
 
 
 @door("GET")
@@ -42,12 +89,10 @@ def thumbnail(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespo
     """A small picture, 128 pixels at most unless `viewport` asks for another size."""
     selection = chosen_instances(request, **uids)
     rendering = _rendering(request)
-    small = Rendering(
-        rendering.window, rendering.viewport or THUMBNAIL, rendering.media_type, quality=80
-    )
+    small = replace(rendering, viewport=rendering.viewport or THUMBNAIL, quality=80)
     drawable = [item for item in selection.items if item.rows]
     item = _representative(drawable or selection.items)
-    frame = _frame(frames) if frames != "1" or item.frames == 1 else item.frames // 2 + 1
+    frame = frame_number(frames) if frames != "1" or item.frames == 1 else item.frames // 2 + 1
     return _picture(request, item, frame, small)
 
 
@@ -90,7 +135,12 @@ def _rendering(request: HttpRequest) -> Rendering:
     if not quality.isdecimal() or not 1 <= int(quality) <= 100:
         message = f"quality is a whole number from 1 to 100, not {quality!r}."
         raise MalformedError(message)
-    return Rendering(_window(request), _viewport(request), media_type, int(quality))
+    icc = request.GET.get("iccprofile", "no")
+    if icc not in PROFILES:
+        message = f"iccprofile is one of {', '.join(PROFILES)} here, not {icc!r}."
+        raise MalformedError(message)
+    viewport, region = _viewport(request)
+    return Rendering(_window(request), viewport, media_type, int(quality), region, icc=icc)
 
 
 def _window(request: HttpRequest) -> Window | None:
@@ -105,21 +155,43 @@ def _window(request: HttpRequest) -> Window | None:
         raise MalformedError(message) from None
 
 
-def _viewport(request: HttpRequest) -> tuple[int, int] | None:
+def _viewport(
+    request: HttpRequest,
+) -> tuple[tuple[int, int] | None, tuple[int, int, int, int] | None]:
+    """Return the size to fit into and the source region, of `vw,vh,sx,sy,sw,sh`.
+
+    Source: PS3.18 8.3.5.1.3.
+    """
     text = request.GET.get("viewport")
     if not text:
-        return None
+        return None, None
     try:
-        width, height = (int(edge) for edge in text.split(",")[:2])
+        numbers = [int(edge) for edge in text.split(",")]
     except ValueError:
-        width = height = 0
-    if not (0 < width <= MAX_EDGE and 0 < height <= MAX_EDGE):
-        message = f"viewport is width,height in pixels, each 1 to {MAX_EDGE}."
+        numbers = []
+    edges, region = numbers[:2], numbers[2:]
+    fits = len(edges) == 2 and all(0 < edge <= MAX_EDGE for edge in edges)
+    if not fits or len(region) not in (0, 4) or (region and not _is_region(region)):
+        message = (
+            "viewport is width,height in pixels, each 1 to "
+            f"{MAX_EDGE}, or width,height,x,y,width,height with a region of the image."
+        )
         raise MalformedError(message)
-    return width, height
+    x, y, width, height = region or (0, 0, 0, 0)
+    return (edges[0], edges[1]), (x, y, width, height) if region else None
 
 
-def _frame(text: str) -> int:
+def _is_region(region: Sequence[int]) -> bool:
+    x, y, width, height = region
+    return min(x, y) >= 0 and 0 < abs(width) <= MAX_EDGE and 0 < abs(height) <= MAX_EDGE
+
+
+def frame_number(text: str) -> int:
+    """Return the number of a frame.
+
+    Raises:
+        MalformedError: it is none.
+    """
     if not text.isdecimal():
         message = f"A frame is a whole number from 1, not {text!r}."
         raise MalformedError(message)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dicomweb import qido, rendered, stow, wado
+from apps.dicomweb import qido, rendered, stow, wado, wado_uri
 from apps.dicomweb.verbs import by_method
 
 app_name = "dicomweb"
@@ -12,6 +12,7 @@ SERIES = f"{STUDY}/series/<str:series>"
 INSTANCE = f"{SERIES}/instances/<str:instance>"
 
 urlpatterns = [
+    path("wado", wado_uri.retrieve, name="wado-uri"),
     path("studies", by_method(GET=qido.search_studies, POST=stow.store), name="studies"),
     path("series", qido.search_series, name="series-search"),
     path("instances", qido.search_instances, name="instances-search"),

@@ -308,6 +308,15 @@ ASKS |= {
     "dicomweb:series-thumbnail": stored(*SERIES, accept=PICTURE),
     "dicomweb:series-instances": search(*SERIES),
     "dicomweb:instance": stored(*INSTANCE),
+    "dicomweb:wado-uri": lambda place, world: Ask(
+        query={
+            "requestType": "WADO",
+            "studyUID": place.study.study_instance_uid,
+            "seriesUID": place.series,
+            "objectUID": place.instance,
+            "contentType": "application/dicom",
+        }
+    ),
     "dicomweb:instance-metadata": stored(*INSTANCE),
     "dicomweb:instance-rendered": stored(*INSTANCE, accept=PICTURE),
     "dicomweb:instance-thumbnail": stored(*INSTANCE, accept=PICTURE),

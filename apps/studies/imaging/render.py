@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms, ImageDraw, ImageFont
 from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
@@ -35,30 +35,81 @@ class Rendering:
     Attributes:
         window: None for the image's own, else its whole range.
         viewport: `(width, height)` to fit into, keeping the aspect ratio; None for 1:1.
-        media_type: `image/jpeg` or `image/png`.
+        media_type: `image/jpeg`, `image/png` or `image/gif`.
         quality: of JPEG, 1 to 100.
+        region: `(x, y, width, height)` of the source to show; a negative size turns it over.
+        annotations: lines to write into the picture.
+        icc: `no`, `yes` (the object's own profile goes with colours), or `srgb` (converted to it).
     """
 
     window: Window | None = None
     viewport: tuple[int, int] | None = None
     media_type: str = "image/jpeg"
     quality: int = 90
+    region: tuple[int, int, int, int] | None = None
+    annotations: tuple[str, ...] = ()
+    icc: str = "no"
 
 
 def render_frame(frame: Frame, rendering: Rendering) -> bytes:
-    """Draw a frame as JPEG or PNG."""
+    """Draw a frame as JPEG, PNG or GIF."""
     image = Image.fromarray(displayed(frame, rendering.window))
+    if rendering.region is not None:
+        image = _cut(image, rendering.region)
     if rendering.viewport is not None:
         width, height = rendering.viewport
         scale = min(width / image.width, height / image.height)
         size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
         image = image.resize(size, Image.Resampling.BILINEAR)
+    profile = None
+    if rendering.icc != "no" and image.mode == "RGB":
+        image, profile = _with_profile(image, frame.ds, rendering.icc)
+    _annotate(image, rendering.annotations)
     out = io.BytesIO()
     if rendering.media_type == "image/png":
-        image.save(out, "PNG", compress_level=3)
+        image.save(out, "PNG", compress_level=3, icc_profile=profile)
+    elif rendering.media_type == "image/gif":
+        image.save(out, "GIF")
     else:
-        image.save(out, "JPEG", quality=rendering.quality)
+        image.save(out, "JPEG", quality=rendering.quality, icc_profile=profile)
     return out.getvalue()
+
+
+def _cut(image: Image.Image, region: tuple[int, int, int, int]) -> Image.Image:
+    """Show a part of the source, turned over where a size is negative (PS3.18 8.3.5.1.3)."""
+    x, y, width, height = region
+    part = image.crop((x, y, x + abs(width), y + abs(height)))
+    if width < 0:
+        part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    return part.transpose(Image.Transpose.FLIP_TOP_BOTTOM) if height < 0 else part
+
+
+def _with_profile(image: Image.Image, ds: Dataset, icc: str) -> tuple[Image.Image, bytes]:
+    """Return colours with the profile they are in: the object's (0028,2000), or sRGB."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+    own = ds.get("ICCProfile")
+    if icc == "yes" or not own:
+        return image, own or srgb.tobytes()
+    source = ImageCms.ImageCmsProfile(io.BytesIO(own))
+    converted = ImageCms.profileToProfile(image, source, srgb)
+    return converted or image, srgb.tobytes()
+
+
+def _annotate(image: Image.Image, lines: tuple[str, ...]) -> None:
+    """Write lines into the upper left corner, light with a dark edge."""
+    if not lines:
+        return
+    size = max(8, min(image.height // 24, 28))
+    light = 255 if image.mode == "L" else (255, 255, 255)
+    dark = 0 if image.mode == "L" else (0, 0, 0)
+    ImageDraw.Draw(image).multiline_text(
+        (size // 2, size // 2),
+        "\n".join(lines),
+        fill=light,
+        font=ImageFont.load_default(size),
+        stroke_width=1,
+        stroke_fill=dark,
+    )
 
 
 def displayed(frame: Frame, window: Window | None) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Retrieve: one engine behind C-MOVE, C-GET, WADO-RS and the pages."""
 
-from apps.studies.retrieve.frames import frame_transfer_syntax, stored_frames
+from apps.studies.retrieve.frames import frame_transfer_syntax, stored_frames, stored_stream
 from apps.studies.retrieve.metadata import BASE_TOKEN, instance_metadata, series_metadata
 from apps.studies.retrieve.outgoing import dataset_chunks, part10_chunks, read_dataset
 from apps.studies.retrieve.select import Item, Selection, select
@@ -19,6 +19,7 @@ __all__ = [
     "select",
     "series_metadata",
     "stored_frames",
+    "stored_stream",
     "transcoded_dataset",
     "transcoded_part10",
 ]

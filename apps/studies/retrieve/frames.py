@@ -1,12 +1,12 @@
 """Frames by byte range, without parsing the object."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from pydicom.encaps import get_frame
+from pydicom.encaps import generate_fragments, get_frame, parse_basic_offsets
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
@@ -56,6 +56,25 @@ def stored_frames(item: Item, numbers: Sequence[int]) -> list[bytes]:
     if item.pixel_length is None:
         return _encapsulated(item, numbers)
     return _native(item, numbers, item.pixel_offset, item.pixel_length)
+
+
+def stored_stream(item: Item) -> Iterator[bytes]:
+    """Yield the whole encapsulated pixel data fragment by fragment, as of a video.
+
+    Raises:
+        NotFoundError: no encapsulated pixel data.
+    """
+    if item.pixel_offset is None or item.pixel_length is not None:
+        message = "The instance has no encapsulated pixel data."
+        raise NotFoundError(message)
+    return _fragments(item, item.pixel_offset)
+
+
+def _fragments(item: Item, offset: int) -> Iterator[bytes]:
+    with _open(item) as file:
+        file.seek(offset)
+        parse_basic_offsets(file)
+        yield from generate_fragments(file)
 
 
 def _native(item: Item, numbers: Sequence[int], offset: int, length: int) -> list[bytes]:

@@ -1,0 +1,84 @@
+"""WADO-URI: one object or picture by query parameters, for viewers of before DICOMweb.
+
+Source: PS3.18 9.
+"""
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+
+from apps.core.errors import NotFoundError
+from apps.dicomweb.door import DOOR, door
+from apps.dicomweb.errors import MalformedError, NotAcceptableError
+from apps.dicomweb.rendered import PICTURES, frame_number, picture
+from apps.dicomweb.wado import DICOM, NATIVE
+from apps.studies.errors import TransferSyntaxError
+from apps.studies.identity import Identity
+from apps.studies.retrieve import Item, part10_chunks, select, transcoded_part10
+
+UIDS = {
+    "studyUID": "study_instance_uids",
+    "seriesUID": "series_instance_uids",
+    "objectUID": "sop_instance_uids",
+}
+
+
+@door("GET")
+def retrieve(request: HttpRequest) -> HttpResponseBase:
+    """`?requestType=WADO&studyUID=&seriesUID=&objectUID=`, with `contentType` and what it takes.
+
+    `application/dicom` goes out in `transferSyntax`, by default in explicit VR little endian, or as
+    stored where nothing here decodes it; pictures as `rendered` draws them.
+    """
+    asked = request.GET
+    if asked.get("requestType") != "WADO":
+        message = "requestType is WADO."
+        raise MalformedError(message)
+    missing = [name for name in UIDS if not asked.get(name)]
+    if missing:
+        message = f"{', '.join(missing)} is missing."
+        raise MalformedError(message)
+    if asked.get("anonymize"):
+        message = "Objects are not given anonymised here."
+        raise MalformedError(message)
+    named = {column: [asked[name]] for name, column in UIDS.items()}
+    [selection] = select(actor=request.actor, door=DOOR, **named)  # type: ignore[attr-defined, arg-type]
+    if not selection.items:
+        raise NotFoundError
+    item = selection.items[0]
+    wanted = [one.partition(";")[0].strip() for one in asked.get("contentType", "").split(",")]
+    media_type = next((one for one in wanted if one in (DICOM, *PICTURES)), "")
+    if not media_type and any(wanted):
+        raise NotAcceptableError(offers=[DICOM, *PICTURES])
+    if media_type == DICOM:
+        return _object(item, selection.identity, asked.get("transferSyntax", NATIVE))
+    _translate(request, media_type or PICTURES[0])
+    return picture(request, item, selection.identity, frame_number(asked.get("frameNumber", "1")))
+
+
+def _object(item: Item, identity: Identity | None, syntax: str) -> HttpResponseBase:
+    if syntax != item.transfer_syntax_uid:
+        try:
+            return HttpResponse(transcoded_part10(item, syntax, identity), content_type=DICOM)
+        except TransferSyntaxError:
+            if syntax != NATIVE:
+                raise
+    return StreamingHttpResponse(part10_chunks(item, identity), content_type=DICOM)
+
+
+def _translate(request: HttpRequest, media_type: str) -> None:
+    """Put the old parameters as those of `rendered` (PS3.18 9.1.2.2)."""
+    old = request.GET
+    new = old.copy()
+    new["accept"] = media_type
+    center, width = old.get("windowCenter"), old.get("windowWidth")
+    if bool(center) != bool(width):
+        message = "windowCenter and windowWidth go together."
+        raise MalformedError(message)
+    if center and width:
+        new["window"] = f"{center},{width},linear"
+    rows, columns = old.get("rows"), old.get("columns")
+    if rows or columns:
+        new["viewport"] = f"{columns or rows},{rows or columns}"
+    if quality := old.get("imageQuality"):
+        new["quality"] = quality
+    request.GET = new  # type: ignore[assignment]
