@@ -18,7 +18,7 @@ from apps.archive.storage import (
 
 log = structlog.get_logger(__name__)
 
-HEAD_BYTES = 256 * 1024
+HEAD_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

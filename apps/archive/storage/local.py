@@ -1,6 +1,7 @@
 """Files on this machine, or on a file system it shares."""
 
 import contextlib
+import ctypes
 import datetime
 import errno
 import os
@@ -19,6 +20,11 @@ from apps.archive.storage.base import (
 from apps.core import clock
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+WRITE_BACK_BYTES = 128 * 1024
+WRITE = 2  # SYNC_FILE_RANGE_WRITE of sync_file_range(2), which only Linux has
+_sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
+if _sync_file_range is not None:
+    _sync_file_range.argtypes = (ctypes.c_int, ctypes.c_int64, ctypes.c_int64, ctypes.c_uint)
 
 
 def _failure(error: OSError) -> StorageError:
@@ -36,15 +42,29 @@ class LocalFile(IncomingFile):
         self.key = key
         self._path = root / key
         self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        self._size = self._begun = 0
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes."""
         view = memoryview(data)
         try:
             while view:
-                view = view[os.write(self._fd, view) :]
+                count = os.write(self._fd, view)
+                self._size += count
+                view = view[count:]
         except OSError as error:
             raise _failure(error) from error
+        if self._size - self._begun >= WRITE_BACK_BYTES:
+            self._begin_write_back()
+
+    def _begin_write_back(self) -> None:
+        """Have the disk begin with what was written, so that `sync` finds most of it done.
+
+        A hint: where it fails, `sync` does it all, and tells of faults.
+        """
+        if _sync_file_range is not None:
+            _sync_file_range(self._fd, self._begun, self._size - self._begun, WRITE)
+        self._begun = self._size
 
     def sync(self) -> None:
         """Make everything written durable, and close."""
