@@ -67,6 +67,9 @@ def parse(parameters: Mapping[str, list[str]], level: Level, path: Mapping[int, 
         if name.lower() in CONTROLS:
             continue
         tag = _tag(name)
+        outer = _tag(name.partition(".")[0])
+        if outer != tag and not (outer == REQUEST_ATTRIBUTES_SEQUENCE and tag in IN_REQUEST):
+            tag = outer  # within a sequence that is not indexed: never the outer attribute's key
         text = "\\".join(value for value in values if value)
         if tag in path and path[tag] and text not in ("", path[tag]):
             text = f"{path[tag]}-"  # the path names one, the key another: nothing can match both

@@ -144,3 +144,12 @@ def test_dicomweb_client_stores_finds_and_fetches(live_server, web):
     [frame] = client.retrieve_instance_frames(*uids, [1])
     assert frame == wave.pixel_array.astype("<i2").tobytes()
     assert client.retrieve_instance_rendered(*uids, media_types=("image/png",))[:4] == b"\x89PNG"
+
+
+def test_a_key_within_a_sequence_is_never_that_of_the_study(web):
+    web.post("/dicom-web/studies", **multipart(as_file(ct_slice(AccessionNumber="A7"))))
+    answer = web.get("/dicom-web/studies?RequestAttributesSequence.AccessionNumber=B8")
+    assert len(answer.json()) == 1
+    assert "00400275" in answer["Warning"]
+    named = "00400275.00401001=RP9"
+    assert web.get(f"/dicom-web/series?{named}").json() == []
