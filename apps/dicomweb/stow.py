@@ -25,6 +25,8 @@ from apps.studies.services import InstanceResult, InstanceStatus, instances_reco
 JSON = "application/dicom+json"
 BATCH = 64
 META_BYTES = 64 * 1024
+FAILED_SOP_SEQUENCE = "00081198"
+OTHER_FAILURES_SEQUENCE = "0008119A"  # for what does not even name itself: PS3.18 Table I.1-1
 OTHER_VERSION_KEPT = 0xB000
 KEPT_IN_QUARANTINE = 0xB007
 WARNING_REASON = {
@@ -162,8 +164,11 @@ def _answer(outcomes: Sequence[Outcome], base: str) -> HttpResponse:
         if len(studies) == 1:
             body["00081190"] = {"vr": "UR", "Value": [base + studies.pop()]}
         body["00081199"] = {"vr": "SQ", "Value": [_referenced(one, base) for one in kept]}
-    if failed:
-        body["00081198"] = {"vr": "SQ", "Value": [_failed(one) for one in failed]}
+    named = [one for one in failed if one.sop_instance_uid]
+    nameless = [one for one in failed if not one.sop_instance_uid]
+    for tag, ones in ((FAILED_SOP_SEQUENCE, named), (OTHER_FAILURES_SEQUENCE, nameless)):
+        if ones:
+            body[tag] = {"vr": "SQ", "Value": [_failed(one) for one in ones]}
     status = 409 if not kept else 202 if failed or remarks else 200
     return HttpResponse(orjson.dumps(body), content_type=JSON, status=status)
 

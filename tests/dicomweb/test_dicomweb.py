@@ -96,7 +96,7 @@ def test_store_of_good_bad_and_changed_objects_in_one_body(web):
     good, cut = as_file(ct_slice()), as_file(ct_slice())[:-9]
     mixed = web.post("/dicom-web/studies", **multipart(good, cut, b"no DICOM at all"))
     assert mixed.status_code == 202
-    failed = mixed.json()["00081198"]["Value"]
+    failed = mixed.json()["00081198"]["Value"] + mixed.json()["0008119A"]["Value"]
     assert [one["00081197"]["Value"] for one in failed] == [[0xC000], [0xC000]]
     assert web.post("/dicom-web/studies", **multipart(cut)).status_code == 409
     assert web.post("/dicom-web/studies", **multipart(good)).status_code == 200
