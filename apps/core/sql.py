@@ -15,6 +15,9 @@ from django.db.models import Q, QuerySet
 Sql = tuple[str, list[Any]]
 
 
+PROBE = ") IS TRUE"
+
+
 class Subquery(NamedTuple):
     """The value of an `in` lookup: rows of one column.
 
@@ -40,6 +43,7 @@ _FORMS = {
     "like": "{} LIKE %s",
     "iregex": "{}::text ~* %s",
     "overlap": "{} && %s::varchar[]",
+    "overlap_read": "({} && %s::varchar[]) IS TRUE",  # looked at in the row, never in an index
     "any_like": "EXISTS (SELECT 1 FROM unnest({}) AS one WHERE one LIKE %s)",
 }
 
@@ -118,7 +122,7 @@ def _condition(lookup: str, value: Any, columns: Mapping[str, str]) -> Sql | Non
         value = Subquery(*value.query.sql_with_params())
     if name == "in" and isinstance(value, Subquery):
         among = f"{column} IN ({value.statement})"
-        return (f"({among}) IS TRUE" if value.probed else among), [*value.values]
+        return (f"({among}{PROBE}" if value.probed else among), [*value.values]
     if name not in _FORMS or isinstance(value, Subquery):
         return None
     bound = list(value) if isinstance(value, (list, tuple, set, frozenset)) else value

@@ -22,12 +22,13 @@ from apps.studies.query.attributes import (
     PATIENT_NAME,
     SERIES_INSTANCE_UID,
     SOP_INSTANCE_UID,
+    STUDY_DATE,
     STUDY_INSTANCE_UID,
     Level,
 )
 from apps.studies.query.matching import has_wildcard, is_universal
 
-ACCESSION_NUMBER, STUDY_DATE = 0x00080050, 0x00080020
+ACCESSION_NUMBER = 0x00080050
 _SELECTIVE = frozenset(
     {
         *(PATIENT_ID, ACCESSION_NUMBER),

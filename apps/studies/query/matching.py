@@ -195,15 +195,21 @@ def uid_filter(column: str, key: str) -> Q:
     return Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
 
 
-def array_filter(column: str, key: str) -> Q:
-    """Match a study's multi-valued summary: any of its values against any of the key's."""
+def array_filter(column: str, key: str, *, indexed: bool = True) -> Q:
+    """Match a study's multi-valued summary: any of its values against any of the key's.
+
+    Args:
+        column: lookup of the array.
+        key: values by backslash or comma, with or without wild cards.
+        indexed: false where another key has the better index.
+    """
     values = [value.strip() for value in re.split(r"[\\,]", key) if value.strip()]
     if any(has_wildcard(value) for value in values):
         result = Q()
         for value in values:
             result |= Q(**{f"{column}__any_like": like_pattern(value)})
         return result
-    return Q(**{f"{column}__overlap": values})
+    return Q(**{f"{column}__{'overlap' if indexed else 'overlap_read'}": values})
 
 
 def number_filter(column: str, key: str) -> Q:
