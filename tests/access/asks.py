@@ -217,6 +217,20 @@ ASKS |= {
     "workspace:attention-undo verb=reopen": attention(lambda place: place.closed, "reopen"),
     "workspace:audit": plain(),
     "workspace:audit-event": lambda place, world: Ask({"pk": world.event.pk}, same=True),
+    "workspace:quarantine": lambda place, world: Ask(mark=place.held.source),
+    "workspace:quarantine-object": lambda place, world: Ask({"pk": place.held.pk}),
+    "workspace:quarantine-download": lambda place, world: Ask({"pk": place.held.pk}),
+    "workspace:quarantine-decide verb=release": lambda place, world: Ask(
+        {"verb": "release"}, data={"key": place.held.pk, "reason": "It is good"}
+    ),
+    "workspace:quarantine-decide verb=discard": lambda place, world: Ask(
+        {"verb": "discard"}, data={"key": place.held.pk, "reason": "It is bad"}
+    ),
+    "workspace:quarantine-undo": lambda place, world: Ask(
+        query={"key": place.discarded.pk}, data={}
+    ),
+    "workspace:quarantine-rules GET": plain(),
+    "workspace:quarantine-rules POST": post(source="ae:NODE", action="refuse"),
     "workspace:administration": plain(),
     "workspace:register key=users GET": register("users"),
     "workspace:register key=nodes GET": register("nodes"),

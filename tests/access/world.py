@@ -22,8 +22,12 @@ from apps.reports import services as reports
 from apps.reports.models import DraftKind, KeptText, Report
 from apps.scheduling import services as scheduling
 from apps.scheduling.models import Appointment, OpeningHours, Room, ScheduledStep
-from apps.studies.models import Study
+from apps.studies.domain import IntakeAction
+from apps.studies.ingest.rules import forget_rules
+from apps.studies.models import QuarantinedObject, Study
 from apps.studies.services import instances_record
+from apps.studies.services.intake import intake_rule_save
+from apps.studies.services.quarantine import quarantine_discard
 from apps.worklists import services as worklists
 from apps.worklists.models import ReadingFilter, ReadingItem
 from apps.worklists.reading.services import reading_claim, reading_release
@@ -68,6 +72,8 @@ class Place:
     closed: OrderAttention
     saved_filter: ReadingFilter
     colleague: User
+    held: QuarantinedObject
+    discarded: QuarantinedObject
 
     @property
     def name(self) -> str:
@@ -189,6 +195,7 @@ class Builder:
         claimed = self.reading.item(self.exam())
         reading_claim(actor=actor(self.reader), item_id=claimed.pk, at=clock.now())
         unknown, mapped, closed = self.breaks()
+        held, discarded = self.quarantine()
         return Place(
             site=self.site,
             room=self.room,
@@ -211,6 +218,8 @@ class Builder:
                 user=self.reader, name="Mine", filters={"modality": "CT"}
             ),
             colleague=self.colleague,
+            held=held,
+            discarded=discarded,
         )
 
     def exam(self) -> RequestedProcedure:
@@ -295,6 +304,22 @@ class Builder:
             pass
         study = Study.objects.get(study_instance_uid=exam.study_instance_uid)
         return study, str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)
+
+    def quarantine(self) -> tuple[QuarantinedObject, QuarantinedObject]:
+        """Two objects that were held back; a person discarded the second."""
+        title, at = f"SCAN_{self.site.code}", clock.now()
+        intake_rule_save(actor=SYSTEM, source=f"ae:{title}", action=IntakeAction.QUARANTINE, at=at)
+        forget_rules()
+        instances_record(
+            actor=actor_for_ae(title, "127.0.0.1").actor,
+            batch=[stage(as_file(ct_slice(Modality=""))) for _ in range(2)],
+            at=at,
+            door="dimse",
+        )
+        forget_rules()
+        held, discarded = QuarantinedObject.objects.filter(site=self.site).order_by("pk")
+        quarantine_discard(actor=SYSTEM, keys=[discarded.pk], reason="A test", at=at)
+        return held, discarded
 
     def report(self, state: str) -> Report:
         item = self.reading.item(self.exam())
