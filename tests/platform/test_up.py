@@ -236,7 +236,7 @@ def test_a_second_beat_waits_for_the_first(running_product: Product) -> None:
     )
     try:
         waiting = []
-        for _ in ticks(40):
+        for _ in ticks(160):
             waiting = running_product.sql(locks, LOCK, False)
             if waiting == [(1,)]:
                 break
