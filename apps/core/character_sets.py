@@ -164,11 +164,11 @@ def _extended(text: str, terms: Sequence[str]) -> bytes:
         if char.isascii():
             if left != start_left:
                 out += start_left
-                left, last = start_left, last if last in _RIGHT else b""
+                left, last = start_left, b""
             out += char.encode("ascii")
             continue
         escape, raw = _said_by(char, last, terms, text)
-        if escape != last:  # said again at each change: some readers know one set at a time
+        if escape != last:  # said again at each change: readers such as pydicom know one set
             out += escape
             left, last = (escape if escape in _TWO_BYTES else left), escape
         out += raw
