@@ -20,13 +20,14 @@ SLOW = "django.contrib.auth.hashers.ScryptPasswordHasher"  # of what the builder
 @pytest.fixture(scope="module")
 def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
     """Both sites, in one transaction that is rolled back after the module."""
-    with django_db_blocker.unblock(), override_settings(PASSWORD_HASHERS=[QUICK, SLOW]):
+    with django_db_blocker.unblock():
         atomic = transaction.atomic()
         atomic._from_testcase = True  # as Django's TestCase: commands may be durable within
         with atomic:
-            made = build()
-            User.objects.update(password=make_password(PASSWORD))
-            yield made
+            made = build()  # outside: its password's hash is kept for the tests that come later
+            with override_settings(PASSWORD_HASHERS=[QUICK, SLOW]):
+                User.objects.update(password=make_password(PASSWORD))
+                yield made
             transaction.set_rollback(True)
 
 
