@@ -19,6 +19,7 @@ from apps.archive.storage import (
 log = structlog.get_logger(__name__)
 
 HEAD_BYTES = 64 * 1024
+TAIL_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Staged:
 
     Attributes:
         head: the first bytes of the data set, enough for the index of nearly every object.
+        tail: its last bytes, by which fragments tell that they ended.
         dataset_bytes: the length of the whole data set.
     """
 
@@ -39,6 +41,7 @@ class Staged:
     dataset_offset: int
     dataset_bytes: int
     head: bytes
+    tail: bytes
 
     @property
     def size_bytes(self) -> int:
@@ -67,6 +70,7 @@ class IncomingObject:
         self._written = 0
         self._digest = hashlib.sha256()
         self._head = bytearray()
+        self._tail = b""
         self._bytes = 0
         header = file_header(
             sop_class_uid=sop_class_uid,
@@ -92,6 +96,8 @@ class IncomingObject:
         self._bytes += len(data)
         if len(self._head) < HEAD_BYTES:
             self._head += data[: HEAD_BYTES - len(self._head)]
+        last = bytes(data[-TAIL_BYTES:])
+        self._tail = last if len(last) == TAIL_BYTES else (self._tail + last)[-TAIL_BYTES:]
 
     def finish(self) -> Staged:
         """Make the content durable and return what was received.
@@ -117,6 +123,7 @@ class IncomingObject:
             dataset_offset=self._offset,
             dataset_bytes=self._bytes,
             head=bytes(self._head),
+            tail=self._tail,
         )
 
     def discard(self) -> None:

@@ -205,7 +205,7 @@ def scan(data: ByteSpan, *, explicit: bool) -> Header:
             return header
         if length == UNDEFINED:
             try:
-                end = _end_of_sequence(data, value, explicit=explicit and vr != "UN")
+                end = end_of_sequence(data, value, explicit=explicit and vr != "UN")
             except TruncatedError:
                 return header
             element.length, element.vr = end - value, "SQ"
@@ -243,8 +243,21 @@ def _element_at(data: ByteSpan, position: int, *, explicit: bool) -> tuple[int, 
     return tag, code.decode(), position + 12, _LONG.unpack(data[position + 8 : position + 12])[0]
 
 
-def _end_of_sequence(data: ByteSpan, position: int, *, explicit: bool) -> int:
-    """Return the offset behind the delimiter of a sequence of undefined length."""
+def end_of_sequence(
+    data: ByteSpan, position: int, *, explicit: bool, delimited: bool = True
+) -> int:
+    """Return the offset behind the delimiter of a sequence, or fragments, of undefined length.
+
+    Args:
+        data: the data set.
+        position: where its first item begins.
+        explicit: whether elements carry their VRs.
+        delimited: whether the delimiter must be there; if not, the data may end with an item.
+
+    Raises:
+        TruncatedError: the data ends before.
+        HeaderError: something stands there that is no item.
+    """
     while position + 8 <= len(data):
         group, number, length = _IMPLICIT.unpack(data[position : position + 8])
         tag = group << 16 | number
@@ -258,6 +271,8 @@ def _end_of_sequence(data: ByteSpan, position: int, *, explicit: bool) -> int:
             position = _end_of_item(data, position, explicit=explicit) + 8
         else:
             position += length
+    if not delimited and position == len(data):
+        return position
     raise TruncatedError
 
 
@@ -268,7 +283,7 @@ def _end_of_item(data: ByteSpan, position: int, *, explicit: bool) -> int:
         if tag == ITEM_END:
             return position
         if length == UNDEFINED:
-            position = _end_of_sequence(data, value, explicit=explicit and vr != "UN")
+            position = end_of_sequence(data, value, explicit=explicit and vr != "UN")
         else:
             position = value + length
     raise TruncatedError

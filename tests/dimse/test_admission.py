@@ -40,6 +40,7 @@ def test_who_is_registered_comes_in_and_others_hear_why_not(closed: Installation
     unknown = echoscu(closed.port, "-aet", "STRANGER", "-aec", "ISOCENTER")
     assert unknown.returncode != 0
     assert "Calling AE Title Not Recognized" in unknown.stderr
+    assert "Result: Rejected Permanent, Source: Service User" in unknown.stderr
     wrong = echoscu(closed.port, "-aet", "CT_1", "-aec", "OTHER")
     assert "Called AE Title Not Recognized" in wrong.stderr
     with Requestor.open(

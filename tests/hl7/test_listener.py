@@ -16,6 +16,7 @@ from django.db import connection
 from apps.hl7.domain.framing import frame
 from apps.hl7.models import Hl7Message
 from apps.orders.models import Order
+from apps.patients.models import Patient
 from tests.hl7.conftest import PID, header, message
 from tests.orders.conftest import build_hospital
 
@@ -76,6 +77,21 @@ def test_a_foreign_sender(tmp_path, processes):
     assert [str(one.segment("MSA")[1]) for one in answers] == ["AA", "AA"]
     assert [str(one.segment("MSA")[2]) for one in answers] == ["M1", "M2"]
     assert Order.objects.get().patient.name_alphabetic.startswith("Lind^Karin")
+
+
+def test_a_message_without_pid_is_answered_ae_and_kept(tmp_path):
+    build_hospital()
+    path = tmp_path / "no-pid.hl7"
+    sent = message(header("ORM^O01", "M1"), "ORC|NW|P1", "OBR|1|P1||CTABD^CT^L")
+    path.write_bytes(sent)
+    before = (Patient.objects.count(), Order.objects.count())
+    with listener() as (port, _):
+        answer = foreign_hl7.parse(mllp_send(port, path).strip("\x0b\x1c\r\n") + "\r")
+    assert (str(answer.segment("MSA")[1]), str(answer.segment("MSA")[2])) == ("AE", "M1")
+    assert str(answer.segment("ERR")[2]) == "PID^1"
+    row = Hl7Message.objects.get()
+    assert (bytes(row.raw), row.outcome) == (sent.rstrip(b"\r"), "AE")  # mllp_send drops the last
+    assert (Patient.objects.count(), Order.objects.count()) == before
 
 
 def test_hostile_bytes_do_not_stop_it():

@@ -1,7 +1,6 @@
 """What the index takes from a received object."""
 
 import datetime
-import mmap
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from apps.archive.incoming import Staged
 from apps.archive.storage import storage_named
@@ -22,12 +22,17 @@ from apps.studies.errors import (
 )
 from apps.studies.header import (
     UNDEFINED,
-    ByteSpan,
     Header,
     HeaderError,
     can_scan,
     is_explicit,
     scan,
+)
+from apps.studies.ingest.whole import (
+    check_big_endian_whole,
+    check_inflates,
+    check_pixels_whole,
+    whole,
 )
 from apps.studies.validation import Finding, header_findings
 
@@ -113,7 +118,7 @@ def read_received(staged: Staged) -> Received:
 
     Raises:
         NotADataSetError: it is no data set in its transfer syntax.
-        TruncatedDataSetError: native pixel data ends early.
+        TruncatedDataSetError: it ends within its pixel data, or elsewhere before its end.
         MissingUidError: one of the four UIDs is absent.
         MismatchError: the request named another instance or class (PS3.4 B.2.3, A900H).
     """
@@ -181,7 +186,7 @@ def _header(staged: Staged) -> Header:
     try:
         header = scan(staged.head, explicit=explicit)
         if not header.complete:
-            header = scan(_whole(staged), explicit=explicit)
+            header = scan(whole(staged), explicit=explicit)
     except HeaderError:
         return _header_by_pydicom(staged)
     if not header.complete:
@@ -189,38 +194,21 @@ def _header(staged: Staged) -> Header:
     return header
 
 
-def _whole(staged: Staged) -> ByteSpan:
-    """Return the data set, mapped where it is a local file, so that little of it is read."""
-    storage = storage_named(staged.storage)
-    path = storage.local_path(staged.key)
-    if path is None:
-        return storage.read(staged.key, staged.dataset_offset, staged.dataset_bytes)
-    with Path(path).open("rb") as file:
-        return _Mapped(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), staged.dataset_offset)
-
-
-class _Mapped:
-    """Bytes of a mapped file from an offset on, as far as `scan` needs them."""
-
-    def __init__(self, mapped: mmap.mmap, offset: int) -> None:
-        self._mapped, self._offset = mapped, offset
-
-    def __len__(self) -> int:
-        return len(self._mapped) - self._offset
-
-    def __getitem__(self, span: slice, /) -> bytes:
-        return self._mapped[self._offset + span.start : self._offset + span.stop]
-
-
 def _header_by_pydicom(staged: Staged) -> Header:
     """Read what `scan` does not, and write its top level again in the form that it does."""
     storage = storage_named(staged.storage)
     path = storage.local_path(staged.key)
+    if staged.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
+        check_inflates(staged)
     source = BytesIO(storage.read(staged.key)) if path is None else Path(path).open("rb")  # noqa: SIM115
     with source:
         try:
             ds = dcmread(source, stop_before_pixels=True, specific_tags=_wanted())
+            if staged.transfer_syntax_uid == ExplicitVRBigEndian:
+                check_big_endian_whole(source, staged)
             return scan(_as_explicit_little_endian(ds), explicit=True)
+        except TruncatedDataSetError:
+            raise
         except Exception as error:
             raise NotADataSetError(reason=f"{type(error).__name__}: {error}") from error
 
@@ -253,12 +241,7 @@ def _pixels(header: Header, staged: Staged) -> tuple[int | None, int | None]:
     pixel = header.pixel
     if pixel is None:
         return None, None
-    if pixel.length == UNDEFINED:
-        return staged.dataset_offset + pixel.value, None
-    if pixel.end > staged.dataset_bytes:
-        raise TruncatedDataSetError(
-            sop_instance_uid=staged.sop_instance_uid,
-            expected_bytes=pixel.end,
-            received_bytes=staged.dataset_bytes,
-        )
-    return staged.dataset_offset + pixel.value, pixel.length
+    explicit = is_explicit(staged.transfer_syntax_uid)
+    check_pixels_whole(pixel, staged, whole(staged), explicit=explicit)
+    length = None if pixel.length == UNDEFINED else pixel.length
+    return staged.dataset_offset + pixel.value, length
