@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView
 from pacs_site import health, live, metrics
 
 urlpatterns = [
+    path("dicom-web/", include("apps.dicomweb.urls")),  # first: asked most by far
     path("readyz", health.readyz),
     path("metrics", metrics.metrics),
     path("live/", live.admit),
@@ -15,7 +16,6 @@ urlpatterns = [
     path("portal/", include("apps.workspace.portal_urls")),
     path("viewer/", include("apps.viewer.urls")),
     path("accounts/", include("apps.accounts.urls")),
-    path("dicom-web/", include("apps.dicomweb.urls")),
     path("schedule/", include("apps.scheduling.urls")),
     path("perform/", include("apps.worklists.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

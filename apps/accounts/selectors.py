@@ -25,7 +25,7 @@ from apps.core import clock
 from apps.core.actors import Actor, ActorKind
 from apps.core.errors import DomainError
 
-TOKEN_MEMORY_S = 5.0
+TOKEN_MEMORY_S = 1.0
 _token_actors: dict[str, tuple[float, Actor]] = {}
 _token_lock = threading.Lock()
 FAILURES_AT_MOST, FAILURES_S = 10, 300.0
@@ -60,7 +60,7 @@ def actor_for_user(user: User, address: str = "") -> Actor:
 def actor_for_token(token: str, address: str = "") -> Actor | None:
     """Return the actor of a bearer token, or None for an unknown, expired or revoked one.
 
-    An answer is remembered for five seconds: that is how long a revoked token may still work.
+    An answer is remembered for `TOKEN_MEMORY_S`: that is how long a revoked token may still work.
     """
     digest = hashlib.sha256(token.encode()).hexdigest()
     with _token_lock:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from django.core.exceptions import FieldError
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.models import Q, QuerySet
 
 Sql = tuple[str, list[Any]]
@@ -48,8 +48,13 @@ _FORMS = {
 }
 
 
-def fetch(statement: str, values: Sequence[Any], *, prepare: bool = False) -> list[tuple]:
+def fetch(
+    statement: str, values: Sequence[Any], *, prepare: bool = False, binary: bool = False
+) -> list[tuple]:
     """Run a statement on Django's connection, within its transaction, and return all rows.
+
+    A connection that died unnoticed is opened again, once, outside transactions: so the round trip
+    that would ask after its health before each request is saved.
 
     Args:
         statement: with `%s` for each value.
@@ -57,6 +62,7 @@ def fetch(statement: str, values: Sequence[Any], *, prepare: bool = False) -> li
         prepare: keep it prepared on the connection. Only where one plan is right for any value,
             such as a look-up by unique key: after five runs PostgreSQL may plan it without
             looking at the values.
+        binary: have the values sent in binary form, for rows that hold bytes.
 
     Raises:
         django.db.DatabaseError: as from any other query.
@@ -67,9 +73,20 @@ def fetch(statement: str, values: Sequence[Any], *, prepare: bool = False) -> li
             return list(observed.fetchall())
     connection.validate_no_broken_transaction()
     connection.ensure_connection()
+    try:
+        return _run(statement, values, prepare, binary)
+    except OperationalError:
+        if connection.in_atomic_block or not connection.connection.closed:
+            raise
+        connection.close()  # the server went away since the last request: this one only reads
+        connection.ensure_connection()
+        return _run(statement, values, prepare, binary)
+
+
+def _run(statement: str, values: Sequence[Any], prepare: bool, binary: bool) -> list[tuple]:  # noqa: FBT001 - private
     with connection.wrap_database_errors:
         cursor = psycopg.Cursor(connection.connection)
-        cursor.execute(statement, values, prepare=prepare)
+        cursor.execute(statement, values, prepare=prepare, binary=binary)
         return cursor.fetchall()
 
 

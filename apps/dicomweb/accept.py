@@ -6,6 +6,7 @@ Source: PS3.18 8.7; RFC 9110 12.5.1. Ranges are parsed, never compared as texts 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.http import HttpRequest
 
@@ -50,14 +51,18 @@ class MediaRange:
         return all(w in ("*", g) for w, g in zip(wanted, given, strict=False))
 
 
-def accepted(request: HttpRequest) -> list[MediaRange]:
+def accepted(request: HttpRequest) -> Sequence[MediaRange]:
     """Return what the client accepts, most wanted first.
 
     The `accept` parameter wins over the header. Where neither says anything, anything goes.
     """
-    text = request.GET.get("accept") or request.headers.get("Accept") or "*/*"
+    return _parsed(request.GET.get("accept") or request.META.get("HTTP_ACCEPT") or "*/*")
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Sequence[MediaRange]:
     ranges = [parsed for part in _PART.findall(text) if (parsed := media_range(part.strip()))]
-    return sorted((r for r in ranges if r.q > 0), key=lambda r: -r.q)
+    return tuple(sorted((r for r in ranges if r.q > 0), key=lambda r: -r.q))
 
 
 def chosen(ranges: Sequence[MediaRange], offers: Sequence[str]) -> str:

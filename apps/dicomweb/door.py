@@ -47,7 +47,7 @@ def door(*methods: str) -> Callable[[View], View]:
 
 def base_address(request: HttpRequest) -> str:
     """Return our absolute address, as the client reached it."""
-    return request.build_absolute_uri("/dicom-web")
+    return f"{request.scheme}://{request.get_host()}/dicom-web"
 
 
 def _forged(request: HttpRequest) -> bool:

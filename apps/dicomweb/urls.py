@@ -13,6 +13,7 @@ INSTANCE = f"{SERIES}/instances/<str:instance>"
 
 urlpatterns = [
     path("wado", wado_uri.retrieve, name="wado-uri"),
+    path(f"{INSTANCE}/frames/<str:frames>", wado.frames, name="frames"),
     path("studies", by_method(GET=qido.search_studies, POST=stow.store), name="studies"),
     path("series", qido.search_series, name="series-search"),
     path("instances", qido.search_instances, name="instances-search"),
@@ -32,7 +33,6 @@ urlpatterns = [
     path(f"{INSTANCE}/rendered", rendered.rendered, name="instance-rendered"),
     path(f"{INSTANCE}/thumbnail", rendered.thumbnail, name="instance-thumbnail"),
     path(f"{INSTANCE}/bulkdata/<path:path>", wado.bulkdata, name="instance-bulkdata"),
-    path(f"{INSTANCE}/frames/<str:frames>", wado.frames, name="frames"),
     path(f"{INSTANCE}/frames/<str:frames>/rendered", rendered.rendered, name="frame-rendered"),
     path(f"{INSTANCE}/frames/<str:frames>/thumbnail", rendered.thumbnail, name="frame-thumbnail"),
 ]

@@ -1,32 +1,34 @@
 """Choosing what to give: the one door to stored instances for every protocol."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-
-from django.db.models import Q
+from typing import Any
 
 from apps.archive.models import Location
 from apps.audit.models import Outcome
 from apps.audit.steps import record_read
+from apps.core import sql
 from apps.core.actors import Actor
 from apps.core.errors import NotFoundError
-from apps.studies import audit_events, policies
+from apps.studies import audit_events, statements
 from apps.studies.identity import Identity, identities_of
-from apps.studies.models import Instance, Study
+from apps.studies.models import Instance
 
-_COLUMNS = (
-    "sop_instance_uid", "sop_class_uid", "series__series_instance_uid", "series__modality",
-    "stored_object__transfer_syntax_uid", "stored_object__locations__storage",
-    "stored_object__locations__key", "stored_object__dataset_offset", "stored_object__size_bytes",
-    "stored_object__digest", "pixel_offset", "pixel_length", "number_of_frames", "rows", "columns",
-    "bits_allocated",
-)  # fmt: skip
 _STUDY_COLUMNS = (
-    "series__study_id", "series__study__study_instance_uid", "series__study__patient_id",
-    "series__study__patient_version", "series__study__patient__version",
-    "series__study__patient__survivor",
-)  # fmt: skip
+    "st.id, st.study_instance_uid, st.patient_id,"
+    " p.survivor_id IS NOT NULL OR st.patient_version <> p.version"
+)
+_COLUMNS = (
+    "i.sop_instance_uid, i.sop_class_uid, se.series_instance_uid, se.modality,"
+    " o.transfer_syntax_uid, l.storage, l.key, o.dataset_offset, o.size_bytes, o.digest,"
+    " i.pixel_offset, i.pixel_length, i.number_of_frames, i.rows, i.columns, i.bits_allocated"
+)
+_FROM = (
+    f"{statements.FROM[Instance]} {statements.PATIENT_OF_STUDY}"
+    " JOIN archive_storedobject o ON o.id = i.stored_object_id"
+    " JOIN archive_location l ON l.stored_object_id = o.id"
+)
+_KEYS = ("i.sop_instance_uid", "se.series_instance_uid", "st.study_instance_uid", "st.patient_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,25 +100,30 @@ def select(
     Raises:
         NotFoundError: nothing is there, or nothing that the actor may have.
     """
-    wanted = _wanted(study_instance_uids, series_instance_uids, sop_instance_uids, patient_ids)
-    rows = Instance.objects.filter(wanted).filter(
-        Q(stored_object__locations__status=Location.Status.AVAILABLE)
+    wanted, values = _wanted(
+        (sop_instance_uids, series_instance_uids, study_instance_uids, patient_ids)
     )
-    visible = policies.visible(actor)
-    if visible:
-        rows = rows.filter(series__study__in=Study.objects.filter(visible))
-    found: dict[int, list[Item]] = defaultdict(list)
+    allowed, more = statements.visible(actor)
+    rows = sql.fetch(
+        f"SELECT {_STUDY_COLUMNS}, {_COLUMNS} FROM {_FROM}"  # noqa: S608 - values are bound
+        f" WHERE {wanted} AND l.status = %s AND {allowed} ORDER BY i.series_id, i.id",
+        [*values, Location.Status.AVAILABLE.value, *more],
+        prepare=True,
+    )
+    found: dict[int, list[Item]] = {}
     about: dict[int, tuple] = {}
-    for row in rows.order_by("series_id", "pk").values_list(*_COLUMNS, *_STUDY_COLUMNS):
-        study = row[len(_COLUMNS) :]
-        items = found[study[0]]
-        item = Item(*row[: len(_COLUMNS)])
+    for row in rows:
+        items = found.get(row[0])
+        if items is None:
+            items = found[row[0]] = []
+            about[row[0]] = row[:4]
+        item = Item(*row[4:])
         if not (items and items[-1].sop_instance_uid == item.sop_instance_uid):  # a second copy
             items.append(item)
-        about[study[0]] = study
     if not found:
-        _refuse(actor, door, wanted)
-    identities = _identities(about.values())
+        _refuse(actor, door, wanted, values)
+    changed = {patient for _, _, patient, differs in about.values() if differs}
+    identities = identities_of(changed) if changed else {}
     result = []
     for study_id, items in found.items():
         _, uid, patient, *_ = about[study_id]
@@ -125,40 +132,28 @@ def select(
     return result
 
 
-def _wanted(
-    studies: Sequence[str], series: Sequence[str], instances: Sequence[str], patients: Sequence[int]
-) -> Q:
-    wanted = Q()
-    for column, values in (
-        ("sop_instance_uid", instances),
-        ("series__series_instance_uid", series),
-        ("series__study__study_instance_uid", studies),
-        ("series__study__patient", patients),
-    ):
-        if values:
-            wanted &= (
-                Q(**{column: values[0]}) if len(values) == 1 else Q(**{f"{column}__in": values})
-            )
-    if not wanted:
+def _wanted(lists: Iterable[Sequence[str] | Sequence[int]]) -> sql.Sql:
+    """Return the condition that every list that is given makes, `_KEYS` beside the lists."""
+    parts: list[str] = []
+    values: list[Any] = []
+    for column, wanted in zip(_KEYS, lists, strict=True):
+        if len(wanted) == 1:
+            parts.append(f"{column} = %s")
+            values.append(wanted[0])
+        elif wanted:
+            parts.append(f"{column} = ANY(%s)")
+            values.append(list(wanted))
+    if not parts:
         message = "say what is wanted"
         raise ValueError(message)
-    return wanted
+    return " AND ".join(parts), values
 
 
-def _identities(about: Iterable[tuple]) -> dict[int, Identity]:
-    changed = {
-        patient
-        for _, _, patient, filed_version, version, survivor in about
-        if survivor is not None or filed_version != version
-    }
-    return identities_of(changed) if changed else {}
-
-
-def _refuse(actor: Actor, door: str, wanted: Q) -> None:
-    hidden = (
-        Instance.objects.filter(wanted)
-        .values_list("series__study__study_instance_uid", "series__study__patient")
-        .distinct()[:10]
+def _refuse(actor: Actor, door: str, wanted: str, values: Sequence[Any]) -> None:
+    hidden = sql.fetch(
+        "SELECT DISTINCT st.study_instance_uid, st.patient_id"  # noqa: S608 - values are bound
+        f" FROM {statements.FROM[Instance]} WHERE {wanted} LIMIT 10",
+        values,
     )
     for uid, patient in hidden:
         record_read(
