@@ -144,6 +144,6 @@ def _condition(lookup: str, value: Any, columns: Mapping[str, str]) -> Sql | Non
         return None
     bound = list(value) if isinstance(value, (list, tuple, set, frozenset)) else value
     form = _FORMS[name]
-    if name == "in" and all(isinstance(one, int) for one in bound):
+    if name == "in" and bound and all(isinstance(one, int) for one in bound):
         form = "{} = ANY(%s::bigint[])"  # of the keys' own type: only then can it be hashed
     return form.format(column), [bound]
