@@ -201,6 +201,7 @@ class Child:
             crew.take(sock, str(address[0]), self._provider, config.limits)
         self._socket.close()
         left = crew.drain(config.drain_s)
+        self._provider.close()
         log.info("listener process ends", associations_cut=left)
 
     def _told_to_stop(self, poll: select.poll) -> bool:

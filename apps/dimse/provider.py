@@ -1,7 +1,7 @@
 """Who may open an association with us, and which handler answers each request."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import DatabaseError
@@ -13,9 +13,10 @@ from apps.accounts.selectors import (
     actor_for_token,
 )
 from apps.core.actors import Actor
+from apps.dimse.recorder import Recorder
 from apps.dimse.sop_classes import EXTENDED_OPTIONS, Service, service_of
 from apps.dimse.upper import pdu
-from apps.dimse.upper.acceptor import Admission, AssociationRefusedError, Handler
+from apps.dimse.upper.acceptor import Admission, AssociationRefusedError, Handler, Record
 from apps.dimse.upper.negotiation import Agreement, agreed_options, negotiate
 
 
@@ -24,6 +25,15 @@ class IsocenterProvider:
     """The acceptor of AE title `ISOCENTER_AE_TITLE`."""
 
     handlers: Mapping[int, Handler]
+    recorder: Recorder = field(default_factory=Recorder)
+
+    def ended(self, record: Record) -> None:
+        """Put it into the black box."""
+        self.recorder.put(record)
+
+    def close(self) -> None:
+        """Write the rest of the black box."""
+        self.recorder.close()
 
     def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
         """Return who calls, by calling AE title, or by the proof in its user identity.

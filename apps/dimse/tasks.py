@@ -1,4 +1,6 @@
-"""What DICOM sends on our own account: the results of storage commitments."""
+"""What DICOM does on our own account: results of storage commitments, the black box's age."""
+
+import datetime
 
 import structlog
 from django.conf import settings
@@ -11,6 +13,7 @@ from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
 from apps.dimse.data_sets import encode
 from apps.dimse.event_reports import event_command, event_information
+from apps.dimse.models import AssociationRecord, PortProbe
 from apps.dimse.sop_classes import STORAGE_COMMITMENT_PUSH
 from apps.dimse.statuses import SUCCESS
 from apps.dimse.upper import pdu
@@ -26,6 +29,17 @@ from apps.studies.commitment import Reference, references_check
 log = structlog.get_logger(__name__)
 
 ANSWER_S = 30.0
+FORGET_AT_ONCE = 5000
+
+
+@pacs_task(time_limit=600)
+def associations_forget() -> None:
+    """Remove what the black box has kept for `ISOCENTER_ASSOCIATION_DAYS`."""
+    before = clock.now() - datetime.timedelta(days=settings.ISOCENTER_ASSOCIATION_DAYS)
+    old = AssociationRecord.objects.filter(started_at__lt=before).order_by("started_at")
+    while keys := list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE]):
+        AssociationRecord.objects.filter(pk__in=keys).delete()
+    PortProbe.objects.filter(minute__lt=before).delete()
 
 
 @pacs_task(queue="dicom-out", time_limit=1200)

@@ -10,6 +10,7 @@ from apps.accounts.domain import Role, Verb
 from apps.accounts.models import Site, User
 from apps.audit.registry import event_types
 from apps.core.actors import Actor
+from apps.dimse.domain import ENDS, End
 from apps.orders.models import Procedure
 from apps.orders.selectors import procedures_active
 
@@ -156,6 +157,30 @@ class AuditForm(StyledForm):
         if isinstance(first, datetime.date) and isinstance(last, datetime.date) and last < first:
             self.add_error("last", "The span ends before it begins.")
         return cleaned
+
+
+SERVICES = ("C-ECHO", "C-STORE", "C-FIND", "C-MOVE", "C-GET", "N-ACTION", "N-CREATE", "N-SET")
+
+
+class AssociationForm(StyledForm):
+    """A search of the black box."""
+
+    who = forms.CharField(label="Who", required=False, max_length=64)
+    end = forms.ChoiceField(
+        label="Ended",
+        required=False,
+        choices=[("", "any way"), *((e.value, ENDS[e]) for e in End if e is not End.PROBE)],
+    )
+    message = forms.ChoiceField(
+        label="Asked for", required=False, choices=[("", "anything"), *((s, s) for s in SERVICES)]
+    )
+    first = forms.DateField(
+        label="From", required=False, widget=DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    last = forms.DateField(
+        label="To", required=False, widget=DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    failures = forms.BooleanField(label="With a fault only", required=False)
 
 
 class PatientSearchForm(StyledForm):

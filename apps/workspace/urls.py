@@ -3,6 +3,7 @@ from django.urls.converters import StringConverter
 
 from apps.workspace.views import (
     administration,
+    associations,
     attention,
     audit,
     home,
@@ -48,6 +49,8 @@ urlpatterns = [
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit-event"),
     path("administration/", administration.index, name="administration"),
+    path("administration/associations/", associations.found, name="associations"),
+    path("administration/associations/<int:pk>/", associations.one, name="association"),
     path("administration/<register:key>/", administration.register, name="register"),
     path("administration/<register:key>/new/", administration.register, name="new-entry"),
     path("administration/<register:key>/<int:pk>/", administration.register, name="entry"),

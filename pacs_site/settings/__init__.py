@@ -210,6 +210,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 6 * 3600.0,
         "options": {"expires": 3600.0},
     },
+    "associations-forget": {
+        "task": "apps.dimse.tasks.associations_forget",
+        "schedule": 6 * 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "performed-steps": {
         "task": "apps.worklists.tasks.performed_steps_look",
         "schedule": 300.0,
@@ -228,6 +233,7 @@ ARCHIVE_RESERVE_MB = env.int("ARCHIVE_RESERVE_MB", 512)
 ARCHIVE_SPOOL = HOME / "spool"  # what is on its way to an S3
 
 ISOCENTER_AE_TITLE = env.str("ISOCENTER_AE_TITLE", "ISOCENTER")
+ISOCENTER_ASSOCIATION_DAYS = env.int("ISOCENTER_ASSOCIATION_DAYS", 30)  # of the black box
 ISOCENTER_HTTP_PORT = env.int("ISOCENTER_HTTP_PORT", 8000)
 ISOCENTER_DICOM_PORT = env.int("ISOCENTER_DICOM_PORT", 11112)
 ISOCENTER_MLLP_PORT = env.int("ISOCENTER_MLLP_PORT", 2575)

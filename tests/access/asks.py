@@ -232,6 +232,8 @@ ASKS |= {
     "workspace:quarantine-rules GET": plain(),
     "workspace:quarantine-rules POST": post(source="ae:NODE", action="refuse"),
     "workspace:administration": plain(),
+    "workspace:associations": plain(),
+    "workspace:association": lambda place, world: Ask({"pk": world.association.pk}, same=True),
     "workspace:register key=users GET": register("users"),
     "workspace:register key=nodes GET": register("nodes"),
     "workspace:register key=peers GET": register("peers"),

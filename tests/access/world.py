@@ -1,6 +1,7 @@
 """Two sites with one of everything that an address can name, and the people who ask for it."""
 
 import datetime
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.core import clock
 from apps.core.actors import Actor
 from apps.core.tasks import relay_once
 from apps.core.uids import new_uid
+from apps.dimse.models import AssociationRecord
 from apps.orders import services as orders
 from apps.orders import steps as order_steps
 from apps.orders.domain import ExamRequest, Referral
@@ -90,6 +92,7 @@ class World:
     people: dict[str, User]
     token: str
     event: AuditEvent
+    association: AssociationRecord
     node: ApplicationEntity
     peer: Hl7Peer
     ct: Procedure
@@ -140,6 +143,14 @@ def build() -> World:
         people={key: User.objects.get(pk=user.pk) for key, user in people.items()},
         token=token_issue(actor=SYSTEM, username=reading.technologist.username, at=clock.now()),
         event=event,
+        association=AssociationRecord.objects.create(
+            association=uuid.uuid4(),
+            started_at=clock.now(),
+            seconds=0.1,
+            address="10.0.0.9",
+            end="released",
+            words="released",
+        ),
         node=ApplicationEntity.objects.create(ae_title="NODE", host="127.0.0.1", port=1, site=main),
         peer=Hl7Peer.objects.create(name="HIS", app="HIS", facility="F", site=main),
         ct=reading.ct,

@@ -9,7 +9,7 @@ from apps.core.actors import system_actor
 from apps.dimse import sop_classes
 from apps.dimse.listener import Crew
 from apps.dimse.upper import pdu
-from apps.dimse.upper.acceptor import Admission, Association, Handler, Limits, Provider
+from apps.dimse.upper.acceptor import Admission, Association, Handler, Limits, Provider, Record
 from apps.dimse.upper.negotiation import Agreement, negotiate
 
 QUICK = Limits(artim_s=1.0, message_s=1.0, idle_s=2.0)
@@ -22,6 +22,7 @@ class OpenProvider:
     handlers: Mapping[int, Handler]
     refuse: Callable[[pdu.AssociateRequest], None] = lambda request: None
     admitted: list[str] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
 
     def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
         self.refuse(request)
@@ -37,6 +38,12 @@ class OpenProvider:
 
     def extended(self, request: pdu.AssociateRequest) -> tuple[pdu.ExtendedNegotiation, ...]:
         return ()
+
+    def ended(self, record: Record) -> None:
+        self.records.append(record)
+
+    def close(self) -> None:
+        pass
 
 
 class Server:
@@ -67,6 +74,7 @@ class Server:
         self.socket.close()
         self.thread.join(5)
         self.crew.drain(5)
+        self.provider.close()
 
     def active(self) -> set[Association]:
         return set(self.crew._active)

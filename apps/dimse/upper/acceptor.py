@@ -19,6 +19,7 @@ import structlog
 
 from apps.core.actors import Actor
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from apps.dimse.domain import End
 from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.commands import Command, CommandError
 from apps.dimse.upper.negotiation import Agreement, Context, Options
@@ -89,6 +90,14 @@ class Provider(Protocol):
         """Answer the service classes' extended negotiation."""
         ...
 
+    def ended(self, record: "Record") -> None:
+        """Take down how an association went; must not wait."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is to be written down; called once, when the process ends in order."""
+        ...
+
     @property
     def handlers(self) -> Mapping[int, "Handler"]:
         """By Command Field, what answers a request."""
@@ -108,12 +117,17 @@ class Record:
     called_ae: str = ""
     actor: str = ""
     implementation: str = ""
-    contexts_proposed: int = 0
-    contexts_accepted: int = 0
-    contexts_refused: list[str] = field(default_factory=list)
+    contexts: list[tuple[int, str, tuple[str, ...], int, str]] = field(default_factory=list)
+    """Number, abstract syntax, transfer syntaxes, result and the accepted one of each proposed."""
     messages: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
+    seconds: float = 0.0
+    bytes_in: int = 0
+    bytes_out: int = 0
     outcome: str = ""
+    end: End = End.ABORTED_BY_US
+    rejection: str = ""
+    in_message: bool = False
 
 
 class Association:
@@ -180,7 +194,7 @@ class Association:
         except BrokenSourceError as error:
             self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, f"aborted: {error}")
         except PeerSilentError:
-            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "timed out")
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "timed out", End.TIMED_OUT)
         except Exception:
             log.exception("association failed", association=self.id)
             self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "aborted: internal error")
@@ -198,7 +212,8 @@ class Association:
                 raise AssociationRefusedError(pdu.REJECT_LOCAL_LIMIT)
             agreement = self._establish(request)
         except AssociationRefusedError as refused:
-            self.record.outcome = f"rejected: {refused}"
+            self.record.outcome, self.record.end = f"rejected: {refused}", End.REJECTED
+            self.record.rejection = f"{refused.rejection.source}.{refused.rejection.reason}"
             self.wire.send(refused.rejection.encode())
             self.wire.finish(self.limits.artim_s / 10)
             return
@@ -217,7 +232,10 @@ class Association:
         record.calling_ae, record.called_ae = request.calling_ae, request.called_ae
         user = request.user
         record.implementation = user.implementation_version_name or user.implementation_class_uid
-        record.contexts_proposed = len(request.contexts)
+        record.contexts = [
+            (c.context_id, c.abstract_syntax, c.transfer_syntaxes, pdu.USER_REJECTION, "")
+            for c in request.contexts
+        ]
         return request
 
     def _establish(self, request: pdu.AssociateRequest) -> Agreement:
@@ -231,14 +249,11 @@ class Association:
         agreement = self._provider.negotiate(request)
         self.contexts = agreement.contexts
         self._extended = self._provider.extended(request)
-        self.record.contexts_accepted = len(agreement.contexts)
-        self.record.contexts_refused = sorted(
-            {
-                context.abstract_syntax
-                for context in request.contexts
-                if context.context_id not in agreement.contexts
-            }
-        )
+        results = {result.context_id: result for result in agreement.results}
+        self.record.contexts = [
+            (number, abstract, offered, results[number].result, results[number].transfer_syntax)
+            for number, abstract, offered, _, _ in self.record.contexts
+        ]
         return agreement
 
     def _accept_pdu(self, request: pdu.AssociateRequest, agreement: Agreement) -> bytes:
@@ -269,7 +284,10 @@ class Association:
             wire.wait()
             self._idle = False
             wire.receive_timeout(limits.message_s)
-            self.dispatch(*self.read_command())
+            context, command = self.read_command()
+            self.record.in_message = True
+            self.dispatch(context, command)
+            self.record.in_message = False
 
     def dispatch(self, context: Context, command: Command) -> None:
         """Let the handler of a request answer it."""
@@ -364,27 +382,30 @@ class Association:
 
     def _end_by_control(self, control: ControlPduError) -> None:
         if control.kind == pdu.RELEASE_RQ:
-            self.record.outcome = "released"
+            self.record.outcome, self.record.end = "released", End.RELEASED
             try:
                 self.wire.send(pdu.RELEASE_RP_PDU)
                 self.wire.finish(self.limits.artim_s / 10)
             except WireError:
                 self.record.outcome = "released, then gone"
         elif control.kind == pdu.ABORT:
-            self.record.outcome = "aborted by the peer"
+            self.record.outcome, self.record.end = "aborted by the peer", End.ABORTED_BY_PEER
         else:
             self._abort(pdu.ABORT_UNEXPECTED_PDU, f"aborted: unexpected PDU {control.kind:#04x}")
 
     def _end_by_loss(self, error: PeerGoneError) -> None:
         if self._draining:
-            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, "aborted: shutting down")
+            why = "aborted: shutting down"
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, why, End.SHUT_DOWN)
         elif not self.wire.bytes_in:
-            self.record.outcome = "probe: nothing was sent"
+            self.record.outcome, self.record.end = "probe: nothing was sent", End.PROBE
         else:
-            self.record.outcome = f"lost: {error}"
+            self.record.outcome, self.record.end = f"lost: {error}", End.LOST
 
-    def _abort(self, source_and_reason: tuple[int, int], outcome: str) -> None:
-        self.record.outcome = outcome
+    def _abort(
+        self, source_and_reason: tuple[int, int], outcome: str, end: End = End.ABORTED_BY_US
+    ) -> None:
+        self.record.outcome, self.record.end = outcome, end
         try:
             self.wire.send(pdu.encode_abort(source_and_reason))
             self.wire.finish(self.limits.artim_s / 10)
@@ -393,7 +414,11 @@ class Association:
 
     def _write_record(self) -> None:
         record = self.record
-        level = log.debug if record.outcome.startswith("probe") else log.info
+        record.seconds = time.monotonic() - record.started
+        record.bytes_in, record.bytes_out = self.wire.bytes_in, self.wire.bytes_out
+        accepted = [context for context in record.contexts if context[3] == pdu.ACCEPTED]
+        refused = {context[1] for context in record.contexts if context[3] != pdu.ACCEPTED}
+        level = log.debug if record.end is End.PROBE else log.info
         level(
             "association",
             association=record.association,
@@ -402,11 +427,12 @@ class Association:
             called_ae=record.called_ae,
             actor=record.actor,
             implementation=record.implementation,
-            contexts=f"{record.contexts_accepted}/{record.contexts_proposed}",
-            refused=record.contexts_refused,
+            contexts=f"{len(accepted)}/{len(record.contexts)}",
+            refused=sorted(refused),
             messages=dict(record.messages),
-            bytes_in=self.wire.bytes_in,
-            bytes_out=self.wire.bytes_out,
-            seconds=round(time.monotonic() - record.started, 3),
+            bytes_in=record.bytes_in,
+            bytes_out=record.bytes_out,
+            seconds=round(record.seconds, 3),
             outcome=record.outcome,
         )
+        self._provider.ended(record)
