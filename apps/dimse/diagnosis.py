@@ -25,8 +25,7 @@ class Finding:
 _REJECTIONS = {
     "1.3": (
         "Its calling AE title is not registered here, or is switched off",
-        "Register {calling} under Administration, DICOM nodes, in exactly these letters, or "
-        + "change the title at the device.",
+        "Register {calling} under DICOM nodes in just these letters, or change it at the device.",
     ),
     "1.7": (
         "It called us “{called}”, which is not our AE title",
@@ -47,8 +46,7 @@ _REJECTIONS = {
     ),
     "3.2": (
         "Too many associations were open at once",
-        "It may try again. If this goes on, find who keeps many open (search by address), or "
-        + "start the listener with a higher --max-associations.",
+        "It may try again. If this goes on, find who keeps many open: search by address.",
     ),
 }
 
