@@ -42,10 +42,75 @@ class Location(models.Model):
         max_length=32, blank=True, help_text="chunked authenticated encryption, when on"
     )
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.AVAILABLE)
-    verified_at = models.DateTimeField(null=True)
+    problem = models.CharField(
+        max_length=16, blank=True, help_text="what a verification found, in a word"
+    )
+    verified_at = models.DateTimeField(null=True, help_text="when it was last read and found good")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["storage", "key"], name="location_once")]
+        indexes = [
+            models.Index(
+                fields=["storage", "id"],
+                condition=models.Q(status__in=["missing", "corrupt"]),
+                name="location_damaged",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.storage}:{self.key}"
+
+
+class VerificationPass(models.Model):
+    """One reading of every copy in a storage, from the first to the last, by small runs.
+
+    `cursor` is the last location looked at: a run that is cut off goes on from there.
+    """
+
+    storage = models.CharField(max_length=32)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    cursor = models.BigIntegerField(default=0)
+    last_location = models.BigIntegerField(help_text="the newest when the pass began; its end")
+    copies = models.BigIntegerField(default=0, help_text="read so far")
+    bytes_read = models.BigIntegerField(default=0)
+    busy_seconds = models.FloatField(default=0)
+    missing = models.PositiveIntegerField(default=0)
+    truncated = models.PositiveIntegerField(default=0)
+    altered = models.PositiveIntegerField(default=0)
+    unreadable = models.PositiveIntegerField(default=0)
+    repaired = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "verification passes"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["storage"],
+                condition=models.Q(finished_at=None),
+                name="verification_pass_one_open",
+            )
+        ]
+        indexes = [models.Index(fields=["storage", "-started_at"], name="verification_pass_last")]
+
+    def __str__(self) -> str:
+        return f"{self.storage} from {self.started_at:%F %T}"
+
+    @property
+    def damaged(self) -> int:
+        """How many copies it found damaged."""
+        return self.missing + self.truncated + self.altered + self.unreadable
+
+    @property
+    def bytes_per_second(self) -> float:
+        """Its rate while it read."""
+        return self.bytes_read / self.busy_seconds if self.busy_seconds else 0.0
+
+
+class CopyCursor(models.Model):
+    """How far a storage that keeps a copy of everything has come."""
+
+    storage = models.CharField(max_length=32, primary_key=True)
+    last_object = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.storage} to {self.last_object}"

@@ -1,12 +1,13 @@
 """Reading the study index. What the actor may not see does not exist."""
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.domain import Permission
+from apps.archive.models import Location, StoredObject
 from apps.core.actors import Actor
 from apps.core.errors import NotFoundError
 from apps.studies import policies
-from apps.studies.models import Study
+from apps.studies.models import Instance, InstanceVersion, Study
 
 
 def studies_visible_to(
@@ -41,6 +42,17 @@ def studies_of_patient(actor: Actor, patient_id: int) -> QuerySet[Study]:
         studies_visible_to(actor)
         .filter(patient__in=_aliases(patient_id))
         .order_by("-study_date", "-study_time", "-pk")
+    )
+
+
+def study_damage(study_id: int) -> QuerySet[StoredObject]:
+    """Return the stored objects of a study, later versions included, without a good copy."""
+    current = Instance.objects.filter(series__study=study_id)
+    later = InstanceVersion.objects.filter(instance__series__study=study_id)
+    good = Location.objects.filter(stored_object=OuterRef("pk"), status=Location.Status.AVAILABLE)
+    return StoredObject.objects.filter(
+        Q(pk__in=current.values("stored_object")) | Q(pk__in=later.values("stored_object")),
+        ~Exists(good),
     )
 
 

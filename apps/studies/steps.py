@@ -3,6 +3,8 @@
 import datetime
 from collections.abc import Sequence
 
+from django.db.models import Q
+
 from apps.accounts.domain import Confidentiality
 from apps.audit.steps import record
 from apps.core import live
@@ -18,12 +20,21 @@ from apps.studies.candidates import (
     weak_candidates,
 )
 from apps.studies.domain import Completeness, MatchReason
-from apps.studies.models import Instance, Series, Study, StudyAttention, StudyMatch
+from apps.studies.models import (
+    Instance,
+    InstanceVersion,
+    Series,
+    Study,
+    StudyAttention,
+    StudyMatch,
+)
+from apps.studies.selectors import study_damage
 
 UNMATCHED = "unmatched"
 CONFLICT = "conflict"
 OTHER_VERSION = "other-version"
 FLAGGED = "flagged"
+DAMAGED = "damaged"
 STRICTNESS = [c.value for c in Confidentiality]
 
 
@@ -58,6 +69,47 @@ def attention_close(
         resolved_at=at, resolved_by=actor.display, resolution=resolution
     )
     live.notify(live.ATTENTION)
+
+
+def damage_open(*, stored_object_id: int, at: datetime.datetime) -> None:
+    """Open one item for the study that the object is an image of, unless one is open."""
+    require_transaction()
+    study = Study.objects.filter(_holds(stored_object_id)).first()
+    if study is not None and stored_object_id in _damaged_objects(study):
+        attention_open(
+            study=study,
+            kind=DAMAGED,
+            key=study.study_instance_uid,
+            summary="Images of which no good copy is left",
+            at=at,
+        )
+
+
+def damage_close(*, stored_object_id: int, actor: Actor, at: datetime.datetime) -> None:
+    """Close the study's item once none of its images is without a good copy."""
+    require_transaction()
+    study = Study.objects.filter(_holds(stored_object_id)).first()
+    if study is not None and not _damaged_objects(study):
+        attention_close(
+            study=study,
+            kinds=[DAMAGED],
+            actor=actor,
+            at=at,
+            resolution="every image has a good copy again",
+        )
+
+
+def _holds(stored_object_id: int) -> Q:
+    current = Instance.objects.filter(stored_object=stored_object_id)
+    later = InstanceVersion.objects.filter(stored_object=stored_object_id)
+    return Q(pk__in=current.values("series__study")) | Q(
+        pk__in=later.values("instance__series__study")
+    )
+
+
+def _damaged_objects(study: Study) -> set[int]:
+    """Return the study's stored objects, versions included, that have no good copy."""
+    return set(study_damage(study.pk).values_list("pk", flat=True))
 
 
 def study_match(

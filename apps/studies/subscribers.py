@@ -5,6 +5,7 @@ from apps.core.actors import system_actor
 from apps.core.events import Event, subscribe
 from apps.studies.services import order_match_waiting
 from apps.studies.services.quarantine import quarantine_replaced
+from apps.studies.steps import damage_close, damage_open
 
 
 @subscribe("orders.order.placed")
@@ -20,4 +21,20 @@ def settle_quarantine(event: Event) -> None:
     """Close what waited in quarantine and has come whole since."""
     quarantine_replaced(
         actor=system_actor("quarantine"), study_id=event.payload["study_id"], at=clock.now()
+    )
+
+
+@subscribe("archive.object.lost")
+def show_damage(event: Event) -> None:
+    """Show a person which study has lost an image: no good copy of it is left."""
+    damage_open(stored_object_id=event.payload["stored_object_id"], at=event.published_at)
+
+
+@subscribe("archive.object.recovered")
+def close_damage(event: Event) -> None:
+    """Close the item once every image of the study has a good copy again."""
+    damage_close(
+        stored_object_id=event.payload["stored_object_id"],
+        actor=system_actor("verifier"),
+        at=event.published_at,
     )

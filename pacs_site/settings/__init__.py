@@ -205,6 +205,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 60.0,
         "options": {"expires": 60.0},
     },
+    "archive-copy": {
+        "task": "apps.archive.tasks.copy_archive",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "archive-verify": {
+        "task": "apps.archive.tasks.verify_archive",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
     "archive-sweep": {
         "task": "apps.archive.tasks.sweep_archive",
         "schedule": 6 * 3600.0,
@@ -231,6 +241,9 @@ ARCHIVE_COPY_TO: list[str] = env.str("ARCHIVE_COPY_TO", "").split()
 # What stays free on a write target: the database may lie on the same disk.
 ARCHIVE_RESERVE_MB = env.int("ARCHIVE_RESERVE_MB", 512)
 ARCHIVE_SPOOL = HOME / "spool"  # what is on its way to an S3
+# Every copy is read again at most this often, at this rate while it lasts.
+ARCHIVE_SCRUB_DAYS = env.int("ARCHIVE_SCRUB_DAYS", 7)
+ARCHIVE_SCRUB_MB_PER_S = env.int("ARCHIVE_SCRUB_MB_PER_S", 40)
 
 ISOCENTER_AE_TITLE = env.str("ISOCENTER_AE_TITLE", "ISOCENTER")
 ISOCENTER_ASSOCIATION_DAYS = env.int("ISOCENTER_ASSOCIATION_DAYS", 30)  # of the black box

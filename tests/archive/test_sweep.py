@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings as configured
 
 from apps.accounts.selectors import actor_for_ae
-from apps.archive.services import LOOK_BACK_DAYS, SETTLED_DAYS, orphans_sweep
+from apps.archive.services.sweeping import LOOK_BACK_DAYS, SETTLED_DAYS, orphans_sweep
 from apps.archive.storage import write_storage
 from apps.audit.models import AuditEvent
 from apps.core import clock

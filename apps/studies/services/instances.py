@@ -24,6 +24,7 @@ from apps.core.steps import publish
 from apps.studies import audit_events
 from apps.studies.domain import IntakeAction
 from apps.studies.errors import DefectiveError
+from apps.studies.ingest.lost import adopt_repeats
 from apps.studies.ingest.quarantine import Held, hold
 from apps.studies.ingest.quick import file_quickly, remember
 from apps.studies.ingest.received import Received, read_received
@@ -269,6 +270,7 @@ def _record(
         source=actor.display[:100],
         at=at,
     )
+    adopt_repeats(filed, actor=actor, at=at)
     fresh = [one.received for one in filed if one.new]
     touched = sorted({received.study_instance_uid for received in fresh})
     changed = [studies[uid] for uid in touched]

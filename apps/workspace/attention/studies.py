@@ -19,9 +19,9 @@ from apps.patients.selectors import current, primary_identifier
 from apps.patients.services import patient_merge, patient_unmerge
 from apps.studies.candidates import Candidate
 from apps.studies.models import Study, StudyAttention
-from apps.studies.selectors import studies_visible_to
+from apps.studies.selectors import studies_visible_to, study_damage
 from apps.studies.services.matching import study_link, study_suggestions, study_unlink
-from apps.studies.steps import CONFLICT, OTHER_VERSION, UNMATCHED
+from apps.studies.steps import CONFLICT, DAMAGED, OTHER_VERSION, UNMATCHED
 from apps.workspace.attention.kinds import Case, Deed, Done, Kind, Line, Said
 
 
@@ -217,6 +217,33 @@ def _other_version(actor: Actor, row: StudyAttention) -> Case:
     )
 
 
+def _damaged(actor: Actor, row: StudyAttention) -> Case:
+    study = _study(actor, row)
+    if study is None:
+        return _hidden(row)
+    lost = study_damage(study.pk).count()
+    return Case(
+        title="Images that the archive can no longer give out",
+        why=(
+            "When the stored images were read again, the bytes of these were gone or were not what "
+            "was received, and no good copy is left anywhere. They are not shown, so that nobody "
+            f"reads a damaged image. {study.source or 'The sender'} may still have them: ask for "
+            "them to be sent again, and this closes by itself. It closes too when a storage that "
+            "was away comes back."
+        ),
+        chain=[
+            ChainLink("Order", "done"),
+            ChainLink("Images", "broken", f"{lost:,} of {study.number_of_instances:,}"),
+            ChainLink("Read", "todo", "waits"),
+            ChainLink("Result"),
+        ],
+        context={"facts": [("Images without a good copy", f"{lost:,}")]},
+        links=_links(study),
+        patient_id=study.patient_id,
+        study=study.study_instance_uid,
+    )
+
+
 def _links(study: Study) -> list[tuple[str, str, str]]:
     query = urlencode({"StudyInstanceUIDs": study.study_instance_uid})
     return [("images", "Open the images", f"/viewer/?{query}")]
@@ -306,6 +333,7 @@ KINDS = (
         acts={"merge": _merge},
         undos={"merge": _unmerge},
     ),
+    Kind(DAMAGED, StudyAttention, "Images damaged", "database", _lines, _damaged, tone="crit"),
     Kind(
         OTHER_VERSION, StudyAttention, "Same image, new content", "layers", _lines, _other_version
     ),
