@@ -1,12 +1,12 @@
 """Whether the copies of stored objects are really there, asked before somebody deletes theirs."""
 
 import datetime
-import hashlib
 from collections.abc import Collection, Iterable
 
 import structlog
 
-from apps.archive.models import Location, StoredObject
+from apps.archive.examine import Finding, Pace, examine
+from apps.archive.models import Location
 from apps.archive.storage import StorageError, storage_named
 
 log = structlog.get_logger(__name__)
@@ -65,21 +65,15 @@ def _is_there(location: Location) -> bool:
 
 
 def _reads_back(location: Location) -> bool:
-    """Tell whether the data set of the copy has the digest it was received with."""
-    stored: StoredObject = location.stored_object
-    digest = hashlib.sha256()
-    start = location.offset_bytes + stored.dataset_offset
-    length = stored.size_bytes - stored.dataset_offset
+    """Tell whether the copy, read whole, is what was recorded of it."""
     try:
-        for chunk in storage_named(location.storage).open(location.key, start, length):
-            digest.update(chunk)
+        finding = examine(location, Pace()).finding
     except StorageError as error:
         log.warning("archive.copy-not-there", location=location.pk, reason=str(error.details))
         return False
-    if digest.hexdigest() != stored.digest:
-        log.error("archive.copy-differs", location=location.pk)
-        return False
-    return True
+    if finding is not Finding.GOOD:
+        log.error("archive.copy-not-good", location=location.pk, finding=str(finding))
+    return finding is Finding.GOOD
 
 
 def _batches(keys: list[int]) -> Iterable[list[int]]:
