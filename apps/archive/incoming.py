@@ -1,12 +1,12 @@
 """Receiving one object: its data set streamed to storage, hashed and looked into on the way."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import structlog
 
-from apps.archive.part10 import file_header
+from apps.archive.part10 import file_header, read_file_meta
 from apps.archive.storage import (
     IncomingFile,
     Storage,
@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 8
+META_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,35 @@ class IncomingObject:
         if digest.digest() != self._digest.digest():
             message = "What was written to the full storage cannot be read back. Send it again."
             raise StorageError(message)
+
+
+def stage_part10(chunks: Iterator[bytes]) -> Staged | None:
+    """Stage the data set of a Part 10 file; None where it is no such file, read thus far.
+
+    Raises:
+        StorageError: the archive could not take it; what came is removed.
+    """
+    head = b""
+    for chunk in chunks:
+        head += chunk
+        if len(head) >= META_BYTES:
+            break
+    meta = read_file_meta(head)
+    if meta is None:
+        return None
+    incoming = IncomingObject(
+        sop_class_uid=meta.sop_class_uid,
+        sop_instance_uid=meta.sop_instance_uid,
+        transfer_syntax_uid=meta.transfer_syntax_uid,
+    )
+    try:
+        incoming.write(memoryview(head)[meta.dataset_offset :])
+        for chunk in chunks:
+            incoming.write(chunk)
+        return incoming.finish()
+    except BaseException:
+        incoming.discard()
+        raise
 
 
 def _begin(full: Sequence[Storage] = ()) -> tuple[Storage, IncomingFile]:

@@ -4,6 +4,7 @@ import datetime
 
 from apps.archive.audit_events import DAMAGED, RECOVERED, REPAIRED
 from apps.archive.examine import Finding
+from apps.archive.incoming import Staged
 from apps.archive.models import Location, StoredObject
 from apps.audit.models import Outcome
 from apps.audit.steps import record
@@ -18,6 +19,20 @@ def lock_object(object_id: int) -> StoredObject:
     """Lock a stored object: whoever changes its copies holds this."""
     require_transaction()
     return StoredObject.objects.select_for_update().get(pk=object_id)
+
+
+def object_record(*, staged: Staged, at: datetime.datetime) -> StoredObject:
+    """Write the rows of a staged object and its first copy."""
+    require_transaction()
+    stored = StoredObject.objects.create(
+        digest=staged.digest,
+        size_bytes=staged.size_bytes,
+        dataset_offset=staged.dataset_offset,
+        transfer_syntax_uid=staged.transfer_syntax_uid,
+        stored_at=at,
+    )
+    Location.objects.create(stored_object=stored, storage=staged.storage, key=staged.key)
+    return stored
 
 
 def copy_damaged(

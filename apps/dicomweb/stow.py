@@ -10,8 +10,7 @@ from typing import Any
 import orjson
 from django.http import HttpRequest, HttpResponse
 
-from apps.archive.incoming import IncomingObject, Staged, discard_staged
-from apps.archive.part10 import read_file_meta
+from apps.archive.incoming import Staged, discard_staged, stage_part10
 from apps.core import clock
 from apps.core.actors import Actor
 from apps.core.errors import DomainError
@@ -24,7 +23,6 @@ from apps.studies.services import InstanceResult, InstanceStatus, instances_reco
 
 JSON = "application/dicom+json"
 BATCH = 64
-META_BYTES = 64 * 1024
 FAILED_SOP_SEQUENCE = "00081198"
 OTHER_FAILURES_SEQUENCE = "0008119A"  # for what does not even name itself: PS3.18 Table I.1-1
 OTHER_VERSION_KEPT = 0xB000
@@ -95,29 +93,11 @@ def _boundary(request: HttpRequest) -> str:
 def _receive(part: IncomingPart, study: str) -> Staged | Outcome:
     """Stream one part to the archive; what cannot be staged is answered as a failure."""
     chunks = part.chunks()
-    head = b""
-    for chunk in chunks:
-        head += chunk
-        if len(head) >= META_BYTES:
-            break
-    meta = read_file_meta(head)
-    if meta is None:
+    staged = stage_part10(chunks)
+    if staged is None:
         for _ in chunks:
             pass  # read to the next boundary
         return Outcome("", "", InstanceStatus.REFUSED, code=MalformedError.code)
-    incoming = IncomingObject(
-        sop_class_uid=meta.sop_class_uid,
-        sop_instance_uid=meta.sop_instance_uid,
-        transfer_syntax_uid=meta.transfer_syntax_uid,
-    )
-    try:
-        incoming.write(memoryview(head)[meta.dataset_offset :])
-        for chunk in chunks:
-            incoming.write(chunk)
-        staged = incoming.finish()
-    except BaseException:
-        incoming.discard()
-        raise
     return _of_study(staged, study) if study else staged
 
 

@@ -4,14 +4,13 @@ import os
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
-from apps.archive.incoming import IncomingObject, Staged
-from apps.archive.part10 import read_file_meta
+from apps.archive.incoming import Staged, stage_part10
 from apps.core.errors import DomainError
 
-META_BYTES = 64 * 1024
 CHUNK_BYTES = 1 << 20
 MOST_ENTRIES = 200_000
 LARGEST_RATIO = 200
@@ -89,23 +88,10 @@ def stage_file(file: Readable) -> Staged:
         StorageError: the archive could not take it.
     """
     try:
-        head = file.read(META_BYTES)
-        meta = read_file_meta(head)
-        if meta is None:
+        staged = stage_part10(iter(partial(file.read, CHUNK_BYTES), b""))
+        if staged is None:
             raise NotDicomFileError
-        incoming = IncomingObject(
-            sop_class_uid=meta.sop_class_uid,
-            sop_instance_uid=meta.sop_instance_uid,
-            transfer_syntax_uid=meta.transfer_syntax_uid,
-        )
-        try:
-            incoming.write(memoryview(head)[meta.dataset_offset :])
-            while chunk := file.read(CHUNK_BYTES):
-                incoming.write(chunk)
-            return incoming.finish()
-        except BaseException:
-            incoming.discard()
-            raise
     except (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
         message = f"It cannot be read: {error}"
         raise NotDicomFileError(message) from error
+    return staged

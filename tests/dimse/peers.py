@@ -58,7 +58,7 @@ def find(
 
 @contextmanager
 def sink(folder: Path, *options: str) -> Iterator[int]:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     port = free_port()
     process = subprocess.Popen(
         ["storescp", "-od", str(folder), *options, str(port)],

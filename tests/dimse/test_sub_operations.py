@@ -1,9 +1,7 @@
 """Sending objects: to dcmtk's storescp, back to getscu, and when it goes wrong."""
 
 import subprocess
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -22,7 +20,7 @@ from apps.dimse.upper import commands
 from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.commands import Command
 from apps.dimse.upper.negotiation import EXPLICIT_LE, Context
-from tests.dimse.installation import free_port
+from tests.dimse.peers import sink
 from tests.dimse.servers import OpenProvider, Server
 
 pytestmark = pytest.mark.peer
@@ -70,23 +68,6 @@ def objects() -> list[FromFile]:
     return [FromFile(Path(str(get_testdata_file(name)))) for name in NAMES]
 
 
-@contextmanager
-def storescp(folder: Path, *options: str) -> Iterator[int]:
-    port = free_port()
-    command = ["storescp", "-od", str(folder), *options, str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 10
-        while subprocess.run(
-            ["echoscu", "127.0.0.1", str(port)], capture_output=True, check=False
-        ).returncode:
-            assert time.monotonic() < deadline
-        yield port
-    finally:
-        process.kill()
-        process.wait()
-
-
 def received(folder: Path) -> dict[str, FromFile]:
     found = [FromFile(path) for path in folder.iterdir()]
     return {one.sop_instance_uid: one for one in found}
@@ -108,7 +89,7 @@ def test_a_destination_that_takes_everything_gets_it_as_stored(
     tmp_path: Path, pdu_bytes: str
 ) -> None:
     wanted = objects()
-    with storescp(tmp_path, "+xa", "-pdu", pdu_bytes, "+B") as port:
+    with sink(tmp_path, "+xa", "-pdu", pdu_bytes, "+B") as port:
         sender = destination(port, wanted)
         assert [sender.send(one) for one in wanted] == [0] * len(wanted)
         sender.close()
@@ -120,7 +101,7 @@ def test_a_destination_that_takes_everything_gets_it_as_stored(
 
 def test_a_destination_of_uncompressed_only_gets_it_decompressed(tmp_path: Path) -> None:
     wanted = objects()[:4]  # the plan's meta names another instance, which storescp minds
-    with storescp(tmp_path, "+xi") as port:
+    with sink(tmp_path, "+xi") as port:
         sender = destination(port, wanted)
         assert [sender.send(one) for one in wanted] == [0] * len(wanted)
         sender.close()
@@ -136,7 +117,7 @@ def test_an_object_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
     first, broken_at_once, broken_midway, last = objects()[:4]
     broken_at_once.fail_after = 0
     broken_midway.piece_bytes, broken_midway.fail_after = 500, 1
-    with storescp(tmp_path, "+xa") as port:
+    with sink(tmp_path, "+xa") as port:
         sender = destination(port, objects())
         statuses = [sender.send(one) for one in (first, broken_at_once, broken_midway, last)]
         sender.close()

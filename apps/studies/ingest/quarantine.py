@@ -9,7 +9,7 @@ from django.db.models import F
 
 from apps.accounts.models import Site
 from apps.archive.incoming import Staged
-from apps.archive.models import Location, StoredObject
+from apps.archive.steps import object_record
 from apps.audit.steps import record
 from apps.core import live
 from apps.core.actors import Actor
@@ -69,14 +69,7 @@ def _hold(actor: Actor, site: Site, held: Held, at: datetime.datetime, door: str
     ).update(times_sent=F("times_sent") + 1, last_received_at=at)
     if again:
         return
-    stored = StoredObject.objects.create(
-        digest=staged.digest,
-        size_bytes=staged.size_bytes,
-        dataset_offset=staged.dataset_offset,
-        transfer_syntax_uid=staged.transfer_syntax_uid,
-        stored_at=at,
-    )
-    Location.objects.create(stored_object=stored, storage=staged.storage, key=staged.key)
+    stored = object_record(staged=staged, at=at)
     QuarantinedObject.objects.create(
         site=site,
         stored_object=stored,

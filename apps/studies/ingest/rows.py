@@ -8,7 +8,7 @@ from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
 from django.db.models import Count
 
-from apps.archive.models import Location, StoredObject
+from apps.archive.steps import object_record
 from apps.studies.domain import Completeness
 from apps.studies.ingest.received import Received
 from apps.studies.ingest.statement import Arrival, file_new
@@ -108,19 +108,6 @@ def _digests(wanted: dict[str, tuple[Received, Series]]) -> dict[str, tuple[int,
     return {uid: (pk, digest) for uid, pk, digest in rows}
 
 
-def _store(received: Received, at: datetime.datetime) -> StoredObject:
-    staged = received.staged
-    stored = StoredObject.objects.create(
-        digest=staged.digest,
-        size_bytes=staged.size_bytes,
-        dataset_offset=staged.dataset_offset,
-        transfer_syntax_uid=staged.transfer_syntax_uid,
-        stored_at=at,
-    )
-    Location.objects.create(stored_object=stored, storage=staged.storage, key=staged.key)
-    return stored
-
-
 def _version_known(instance_id: int, digest: str) -> bool:
     return InstanceVersion.objects.filter(
         instance=instance_id, stored_object__digest=digest
@@ -130,7 +117,7 @@ def _version_known(instance_id: int, digest: str) -> bool:
 def _add_version(instance_id: int, received: Received, source: str, at: datetime.datetime) -> None:
     InstanceVersion.objects.create(
         instance_id=instance_id,
-        stored_object=_store(received, at),
+        stored_object=object_record(staged=received.staged, at=at),
         source=source,
         received_at=at,
     )
