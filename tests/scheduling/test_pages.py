@@ -173,6 +173,28 @@ def test_book_by_an_offer_and_take_it_back(desk, busy):
     assert step.appointment.status == "entered-in-error"
 
 
+def test_a_slow_panel_is_not_overtaken_by_the_refresh_of_the_old_one(desk, busy):
+    desk.get_by_role("link", name=re.compile("DA SILVA")).click()
+    expect(desk.get_by_role("radio")).to_have_count(3)
+    held = []
+
+    def hold(route):
+        """Answer the panel that was opened only once the refresh has asked too, then that."""
+        held.append(route)
+        for waiting in held if len(held) == 2 else [route] if len(held) > 2 else []:
+            waiting.fulfill(response=waiting.fetch())
+
+    desk.route("**/schedule/panel/**", hold)
+    desk.keyboard.press("1")
+    desk.keyboard.press("Enter")
+    said(desk, "DA SILVA, Inês: booked")
+    expect(desk.get_by_role("radio")).to_have_count(0)
+    assert len(held) >= 2
+    desk.evaluate("() => new Promise(done => setTimeout(done, 300))")  # what came late is swapped
+    expect(desk.get_by_role("heading", name="Appointment")).to_have_count(0)
+    expect(desk.locator("#next-exam")).to_be_visible()
+
+
 def test_book_by_dragging_from_the_list(desk, busy):
     exam = busy.exam(name="Weber^Monika")
     desk.reload()

@@ -21,6 +21,8 @@ async function openPanel(url: string, address = ''): Promise<void> {
   lift(null)
   choose(null)
   opened += 1
+  // a refresh that begins before the answer comes asks for the same: the old panel does not come back
+  panel()?.setAttribute('hx-get', url)
   await htmx.ajax('GET', url, { target: '#booking', swap: 'outerMorph' })
   panel()?.focus({ preventScroll: true })
   const first = $('[data-offer]')
