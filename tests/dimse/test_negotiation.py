@@ -56,13 +56,13 @@ def test_queries_speak_uncompressed_little_endian_only() -> None:
 
 
 def test_unknown_and_private_storage_is_accepted_and_other_services_are_not() -> None:
-    private, printer, commitment = (
+    private, printer, query = (
         "1.3.12.2.1107.5.9.1",
         "1.2.840.10008.5.1.1.9",
-        "1.2.840.10008.1.20.1",
+        "1.2.840.10008.5.1.4.38.2",  # hanging protocols, C-FIND
     )
     agreement = answer(
-        (private, (IMPLICIT_LE,)), (printer, (IMPLICIT_LE,)), (commitment, (IMPLICIT_LE,))
+        (private, (IMPLICIT_LE,)), (printer, (IMPLICIT_LE,)), (query, (IMPLICIT_LE,))
     )
     assert syntaxes(agreement) == [IMPLICIT_LE, "refused 3", "refused 3"]
 

@@ -16,8 +16,13 @@ REACHED = (
     "apps.worklists.performing",
     "apps.dimse",
 )
-# Raised there for pages and rendering only.
-NEVER = {"worklists.nothing-to-undo", "studies.cannot-render", "core.error"}
+# Raised there for pages, rendering and the import of files only.
+NEVER = {
+    "worklists.nothing-to-undo",
+    "studies.cannot-render",
+    "studies.not-a-dicom-file",
+    "core.error",
+}
 
 
 def errors_within(error: type[DomainError]) -> set[type[DomainError]]:

@@ -21,6 +21,7 @@ from apps.core.steps import publish
 from apps.core.tasks import relay_once
 from apps.exchange import selectors, services
 from apps.exchange.models import Delivery
+from apps.exchange.services import deliveries
 from apps.hl7 import tasks
 from apps.hl7.domain.framing import FrameReader, frame
 from apps.orders.domain import ExamRequest, Placer, Priority, Referral
@@ -314,7 +315,7 @@ def test_a_sender_that_died_leaves_the_message_to_the_next_one(chain):
     now = clock.now()
     assert services.delivery_claim(at=now).attempts == 1
     assert services.delivery_claim(at=now) is None
-    later = services.delivery_claim(at=now + services.LEASE)
+    later = services.delivery_claim(at=now + deliveries.LEASE)
     assert later.attempts == 2
 
 
