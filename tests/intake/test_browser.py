@@ -28,6 +28,7 @@ def test_quarantine_by_keyboard_and_in_every_dress(browser_page, held_back):
     page.get_by_label("Why, for the record").fill("Service images")
     page.get_by_role("button", name="Discard").click()
     expect(page.get_by_text("2 objects discarded")).to_be_visible()
+    page.wait_for_load_state()  # the keys are there once the page's scripts have run
     page.keyboard.press("u")
     expect(page.get_by_text("2 objects back in quarantine")).to_be_visible()
     assert QuarantinedObject.objects.filter(state="held").count() == 4

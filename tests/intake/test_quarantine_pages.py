@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from apps.accounts.domain import Role
@@ -80,6 +81,9 @@ def test_many_are_discarded_at_once_and_taken_back(sign_in, held_back):
     assert client.get(PAGE, {"show": "decided"}).context["total"] == 2
     taken_back = client.post(undo)
     assert json.loads(taken_back["HX-Trigger"])["toast"]["text"] == "2 objects back in quarantine"
+    assert [str(m) for m in get_messages(taken_back.wsgi_request)][-1:] == [
+        "2 objects back in quarantine"
+    ]
     assert client.get(PAGE).context["waiting"] == 2
 
 

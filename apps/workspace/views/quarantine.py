@@ -218,10 +218,12 @@ def _objects(count: int) -> str:
 @require_POST
 @page(Permission.STUDY_RECONCILE)
 def undo(request: HttpRequest) -> HttpResponse:
-    """Take a discard back; a toast says so."""
+    """Take a discard back; a toast says so, and once more after the page has loaded itself anew."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     count = quarantine_restore(actor=actor, keys=_keys(request.GET.getlist("key")), at=now())
-    return toast(HttpResponse(status=204), f"{_objects(count)} back in quarantine")
+    words = f"{_objects(count)} back in quarantine"
+    messages.success(request, words)
+    return toast(HttpResponse(status=204), words)
 
 
 @require_http_methods(["GET", "POST"])
