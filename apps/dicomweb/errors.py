@@ -18,7 +18,17 @@ class UnsupportedMediaTypeError(DomainError):
     """The body is of a kind that is not taken here."""
 
     code = "dicomweb.unsupported-media-type"
-    message = 'Send multipart/related; type="application/dicom".'
+    message = (
+        'Send multipart/related with type="application/dicom", or metadata with bulk data: '
+        'type="application/dicom+json" or type="application/dicom+xml".'
+    )
+
+
+class TooLargeError(DomainError):
+    """The request holds more than is taken at once."""
+
+    code = "dicomweb.too-large"
+    message = "The request is too large."
 
 
 class MalformedError(DomainError):
@@ -35,6 +45,7 @@ STATUS: Mapping[str, int] = {
     "core.conflict": 409,
     "dicomweb.malformed": 400,
     "dicomweb.not-acceptable": 406,
+    "dicomweb.too-large": 413,
     "dicomweb.unsupported-media-type": 415,
     "studies.query-refused": 400,
     "studies.query-too-broad": 413,  # PS3.18 Table 10.6.3-1
@@ -51,7 +62,11 @@ FAILURE_REASON: Mapping[str, int] = {
     "studies.missing-uid": 0xC000,
     "studies.does-not-match": 0xA900,
     "studies.defective": 0xA900,
+    "studies.metadata": 0xC000,
+    "studies.bulk-missing": 0xC000,
+    "studies.bulk-syntax": 0xC122,  # PS3.18 Table I.2-2: transfer syntax not supported
     "dicomweb.malformed": 0xC000,
+    "dicomweb.unused-part": 0xC000,
     "dicomweb.other-study": 0x0110,
     "archive.storage-failed": 0xA700,
     "archive.storage-full": 0xA700,

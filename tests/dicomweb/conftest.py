@@ -50,3 +50,17 @@ def multipart(*files: bytes, boundary: str = "b0undary") -> dict[str, object]:
         "data": body + b"--%s--\r\n" % boundary.encode(),
         "content_type": f'multipart/related; type="application/dicom"; boundary={boundary}',
     }
+
+
+def part(body: bytes, content_type: str, location: str = "") -> bytes:
+    """One part with the boundary before it."""
+    where = f"Content-Location: {location}\r\n" if location else ""
+    return f"--b0undary\r\nContent-Type: {content_type}\r\n{where}\r\n".encode() + body + b"\r\n"
+
+
+def related(media_type: str, *parts: bytes) -> dict[str, object]:
+    """Arguments of `Client.post` for parts whose root is of a media type."""
+    return {
+        "data": b"".join(parts) + b"--b0undary--\r\n",
+        "content_type": f'multipart/related; type="{media_type}"; boundary=b0undary',
+    }

@@ -1,13 +1,9 @@
 """Storage commitment, asked by foreign peers over the real index and archive."""
 
-import json
 import subprocess
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,6 +32,7 @@ from apps.studies.models import Instance
 from tests.dimse.installation import free_port
 from tests.dimse.servers import Server
 from tests.factories.dicom import as_file, ct_slice
+from tests.orthanc import orthanc_running, rest
 
 pytestmark = [pytest.mark.peer, pytest.mark.django_db(transaction=True)]
 
@@ -403,66 +400,20 @@ def test_the_report_says_all_of_the_list() -> None:
 # -- Orthanc --------------------------------------------------------------------------------------
 
 
-@contextmanager
-def orthanc_running(program: str, folder: Path, isocenter: int) -> Iterator[tuple[int, int]]:
-    """Orthanc with us as its archive; yields its DICOM and HTTP ports."""
-    dicom, http = free_port(), free_port()
-    folder.mkdir()
-    (folder / "orthanc.json").write_text(
-        json.dumps(
-            {
-                "Name": "test",
-                "StorageDirectory": str(folder / "db"),
-                "IndexDirectory": str(folder / "db"),
-                "DicomAet": "ORTHANC",
-                "DicomPort": dicom,
-                "HttpPort": http,
-                "RemoteAccessAllowed": False,
-                "AuthenticationEnabled": False,
-                "Plugins": [],
-                "DicomModalities": {
-                    "isocenter": {
-                        "AET": "ISOCENTER",
-                        "Host": "127.0.0.1",
-                        "Port": isocenter,
-                        "AllowEventReport": True,
-                        "AllowStorageCommitment": True,
-                    }
-                },
-            }
-        )
-    )
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([program, str(folder / "orthanc.json")], stdout=log, stderr=log)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                rest(http, "/system")
-            except urllib.error.URLError:
-                assert process.poll() is None, (folder / "log").read_text()
-                assert time.monotonic() < deadline, (folder / "log").read_text()
-                time.sleep(0.1)
-            else:
-                break
-        yield dicom, http
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def rest(port: int, path: str, body: object | None = None) -> Any:
-    raw = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", data=raw)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return json.load(answer)
-
-
 @pytest.mark.timeout(120)
 def test_orthanc_asks_and_understands_the_answer(
     server: Server, stored: list[str], orthanc: str, tmp_path: Path
 ) -> None:
-    with orthanc_running(orthanc, tmp_path / "orthanc", server.port) as (dicom, http):
+    modality = {
+        "AET": "ISOCENTER",
+        "Host": "127.0.0.1",
+        "Port": server.port,
+        "AllowEventReport": True,
+        "AllowStorageCommitment": True,
+    }
+    with orthanc_running(
+        orthanc, tmp_path / "orthanc", DicomModalities={"isocenter": modality}
+    ) as (dicom, http):
         ApplicationEntity.objects.create(
             ae_title="ORTHANC", host="127.0.0.1", port=dicom, site=Site.objects.get(code="MAIN")
         )
