@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from pydicom import Dataset
 
+from apps.core.recent import RecentBytes
 from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import door
 from apps.dicomweb.errors import MalformedError
@@ -28,6 +29,7 @@ ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 THUMBNAIL = (128, 128)
 MAX_EDGE = 8192
+_pictures = RecentBytes(32 << 20)
 
 
 @door("GET")
@@ -108,7 +110,10 @@ def _picture(
     }
     if request.headers.get("If-None-Match") == tag:
         return HttpResponse(status=304, headers=headers)
-    body = render_frame(decode_frame(item, frame), rendering)
+    body = _pictures.get(parts)
+    if body is None:
+        body = render_frame(decode_frame(item, frame), rendering)
+        _pictures.put(parts, body)
     return HttpResponse(body, content_type=rendering.media_type, headers=headers)
 
 

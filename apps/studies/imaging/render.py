@@ -14,6 +14,9 @@ from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply
 
 from apps.studies.imaging.decode import Frame
 
+WIDEST_RANGE = 1 << 16
+"""From so many integers on, working out each pixel's grey is no more than working out theirs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -120,17 +123,32 @@ def displayed(frame: Frame, window: Window | None) -> np.ndarray:
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         return _to_bytes(apply_color_lut(frame.pixels, ds))
     shared = _functional_groups(ds, frame.number)
-    values = _modality(frame.pixels, ds, shared)
+    stored, places = _distinct(frame.pixels)
+    values = _modality(stored, ds, shared)
     chosen = window or _own_window(ds, shared)
     if chosen is not None:
         grey = windowed(values, chosen)
     elif any(lut.get("LUTDescriptor") for lut in ds.get("VOILUTSequence", [])):
-        grey = _stretched(apply_voi(values.astype(np.int64), ds))
+        grey = _stretched(apply_voi(values.astype(np.int64), ds), places)
     else:
-        grey = _stretched(values)
+        grey = _stretched(values, places)
     if ds.get("PhotometricInterpretation") == "MONOCHROME1" or _inverse(ds):
         grey = 255 - grey
-    return grey
+    return grey.take(places)
+
+
+def _distinct(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return values to work out the grey of, and the place among them of each pixel's.
+
+    Grey depends on the stored value alone, and an image has far more pixels than values: it is
+    worked out for the range of its integers. Others stand each for themselves.
+    """
+    low, high = pixels.min(), pixels.max()
+    if pixels.dtype.kind == "f" or int(high) - int(low) > WIDEST_RANGE:
+        return pixels.ravel(), np.arange(pixels.size).reshape(pixels.shape)
+    unsigned = pixels.dtype.str.replace("i", "u")  # in which the difference does not overflow
+    values = np.arange(int(low), int(high) + 1).astype(pixels.dtype)
+    return values, pixels.view(unsigned) - low.astype(unsigned)
 
 
 def windowed(values: np.ndarray, window: Window) -> np.ndarray:
@@ -194,8 +212,10 @@ def _inverse(ds: Dataset) -> bool:
     )
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
+def _stretched(values: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Spread over the whole range what lies between the least and the greatest value present."""
+    present = values.take(places)
+    low, high = float(present.min()), float(present.max())
     if high <= low:
         return np.zeros(values.shape, np.uint8)
     return np.rint((values.astype(np.float64) - low) * (255.0 / (high - low))).astype(np.uint8)
