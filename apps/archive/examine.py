@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 
 from apps.archive.models import Location
 from apps.archive.part10 import read_file_meta
-from apps.archive.storage import StorageError, StorageMissingError, storage_named
+from apps.archive.storage import (
+    StorageError,
+    StorageMissingError,
+    StorageTruncatedError,
+    storage_named,
+)
 
 HEAD_BYTES = 64 * 1024
 LONGEST_SLEEP_S = 1.0
@@ -84,7 +89,7 @@ class Examination:
                 self.bytes_read += len(chunk)
                 yield chunk
         except StorageError as error:
-            self.finding = _broken(error)
+            self.finding = finding_of(error)
             if self.finding is None or not storage.is_there():
                 raise StorageDownError(storage=storage.name, reason=error.message) from error
             return
@@ -112,10 +117,12 @@ def examine(location: Location, pace: Pace) -> Examination:
     return examination
 
 
-def _broken(error: StorageError) -> Finding | None:
+def finding_of(error: StorageError) -> Finding | None:
     """Return what a fault says of the copy itself; None where it may be the storage's alone."""
     if isinstance(error, StorageMissingError):
         return Finding.MISSING
+    if isinstance(error, StorageTruncatedError):
+        return Finding.TRUNCATED
     cause = error.__cause__
     if isinstance(cause, OSError) and cause.errno == errno.EIO:
         return Finding.UNREADABLE

@@ -53,6 +53,7 @@ STATUS: Mapping[str, int] = {
     "studies.cannot-render": 406,
     "archive.storage-failed": 503,
     "archive.storage-full": 507,
+    "archive.no-copy": 503,
     "patients.identifier-conflict": 409,
 }
 

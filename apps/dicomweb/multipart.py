@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -26,7 +27,13 @@ class Part:
 def respond(parts: Iterable[Part], media_type: str) -> StreamingHttpResponse:
     """Stream parts; nothing is held in memory but the chunk in hand."""
     boundary = uuid.uuid4().hex
-    return StreamingHttpResponse(_stream(parts, boundary), content_type=_type(media_type, boundary))
+    return stream(_stream(parts, boundary), _type(media_type, boundary))
+
+
+def stream(chunks: Iterator[bytes], content_type: str) -> StreamingHttpResponse:
+    """Stream a body; what fails before its first chunk is an error, not a body cut short."""
+    first = next(chunks, b"")
+    return StreamingHttpResponse(chain((first,), chunks), content_type=content_type)
 
 
 def respond_whole(parts: Iterable[Part], media_type: str) -> HttpResponseBase:
@@ -47,8 +54,9 @@ def _stream(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
         head = f"{opening}Content-Type: {part.content_type}\r\n"
         if part.location:
             head += f"Content-Location: {part.location}\r\n"
-        yield f"{head}\r\n".encode()
-        yield from part.chunks
+        chunks = iter(part.chunks)
+        yield f"{head}\r\n".encode() + next(chunks, b"")
+        yield from chunks
         opening = f"\r\n--{boundary}\r\n"
     yield f"\r\n--{boundary}--\r\n".encode()
 

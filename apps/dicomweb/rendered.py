@@ -6,9 +6,8 @@ Source: PS3.18 8.3.5, 10.4.1.1.4 and .5.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import chain
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from pydicom import Dataset
 
@@ -16,12 +15,12 @@ from apps.core.recent import RecentBytes
 from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import door
 from apps.dicomweb.errors import MalformedError
-from apps.dicomweb.wado import chosen_instances
+from apps.dicomweb.wado import chosen_instances, ranged
 from apps.patients.domain import spoken_name
 from apps.studies.codecs import VIDEO
 from apps.studies.identity import Identity
 from apps.studies.imaging import Rendering, UndecodableError, Window, decode_frame, render_frame
-from apps.studies.retrieve import Item, read_dataset, stored_stream
+from apps.studies.retrieve import Item, PixelBytes, read_header
 
 PICTURES = ("image/jpeg", "image/png", "image/gif")
 PROFILES = ("no", "yes", "srgb")
@@ -39,7 +38,7 @@ def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespon
     item = _representative(selection.items)
     if item.sop_class_uid == ENCAPSULATED_PDF:
         chosen(accepted(request), ("application/pdf",))
-        document = _document(read_dataset(item))
+        document = _document(read_header(item))
         return HttpResponse(document, content_type="application/pdf")
     if item.transfer_syntax_uid in VIDEO:
         return _video(request, item)
@@ -56,12 +55,12 @@ def picture(
 
 def _video(request: HttpRequest, item: Item) -> HttpResponseBase:
     """Pass a video through as it is encapsulated (PS3.18 8.7.4)."""
-    stream = stored_stream(item)
-    first = next(stream, b"")
+    video = PixelBytes(item)
+    first = b"".join(video.chunks(0, 8))
     media_type = chosen(
         accepted(request), ("video/mp4" if first[4:8] == b"ftyp" else "video/mpeg",)
     )
-    return StreamingHttpResponse(chain((first,), stream), content_type=media_type)
+    return ranged(request, video, media_type)
 
 
 def _annotations(request: HttpRequest, item: Item, identity: Identity | None) -> tuple[str, ...]:
@@ -75,7 +74,7 @@ def _annotations(request: HttpRequest, item: Item, identity: Identity | None) ->
         raise MalformedError(message)
     if not asked:
         return ()
-    ds = read_dataset(item, identity, pixels=False)
+    ds = read_header(item, identity)
     lines: list[str] = []
     if "patient" in asked:
         name = spoken_name(str(ds.get("PatientName", "")).partition("=")[0])
@@ -131,7 +130,8 @@ def _representative(items: Sequence[Item]) -> Item:
     """Return the middle one: the first slice of a series rarely shows what it is of."""
     if not items:
         raise UndecodableError
-    return items[len(items) // 2]
+    here = [item for item in items if item.copies] or items
+    return here[len(here) // 2]
 
 
 def _rendering(request: HttpRequest) -> Rendering:

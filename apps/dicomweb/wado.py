@@ -8,30 +8,35 @@ import re
 from collections.abc import Iterator, Sequence
 
 import orjson
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from pydicom import Dataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from apps.archive.reading import NoCopyError
 from apps.core.errors import NotFoundError
 from apps.dicomweb.accept import MediaRange, accepted, chosen
 from apps.dicomweb.door import DOOR, base_address, door
 from apps.dicomweb.errors import MalformedError, NotAcceptableError
-from apps.dicomweb.multipart import Part, respond, respond_whole
+from apps.dicomweb.multipart import Part, respond, respond_whole, stream
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.identity import Identity
 from apps.studies.imaging import decode_frame
 from apps.studies.retrieve import (
     BASE_TOKEN,
     Item,
+    PixelBytes,
     Selection,
     can_transcode,
     frame_transfer_syntax,
     instance_metadata,
+    lies_as_given,
     part10_chunks,
-    read_dataset,
+    read_behind,
+    read_header,
     select,
     series_metadata,
+    sound,
     stored_frames,
     transcoded_part10,
 )
@@ -39,6 +44,8 @@ from apps.studies.retrieve import (
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 JSON = "application/dicom+json"
+PIXELS = "7FE00010"
+AT_ONCE_BYTES = 4 << 20
 NATIVE = str(ExplicitVRLittleEndian)
 FRAME_TYPES = {  # PS3.18 Table 8.7.3-5: what compressed frames are called
     "image/jpeg": ("50", "51", "57", "70"),
@@ -68,20 +75,23 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     """A study, series or instance, as `application/dicom` in the transfer syntax asked for.
 
     Each instance goes out in the first syntax of the client's wishes that it can be given in.
-    Where that leaves some out, the answer is 206 (PS3.18 10.4.3).
+    Where that leaves some out, or no good copy of one is left, the answer is 206 (PS3.18 10.4.3).
     """
     ranges = [r for r in accepted(request) if r.takes(DICOM) or r.name == "multipart/*"]
     if not ranges:
         raise NotAcceptableError(offers=[DICOM, f'multipart/related; type="{DICOM}"'])
     selection = chosen_instances(request, **uids)
-    given = [(item, syntax) for item in selection.items if (syntax := _syntax_for(item, ranges))]
+    items = [there for item in selection.items if (there := sound(item))]
+    if not items:
+        raise NoCopyError
+    given = [(item, syntax) for item in items if (syntax := _syntax_for(item, ranges))]
     if not given:
         stored = {item.transfer_syntax_uid for item in selection.items}
         raise NotAcceptableError(offers=[f"{DICOM}; transfer-syntax={one}" for one in stored])
     if not ranges[0].multipart and ranges[0].name == DICOM and "instance" in uids:
         [(item, syntax)] = given
         chunks = _file(item, selection.identity, syntax)
-        return StreamingHttpResponse(chunks, content_type=f"{DICOM}; transfer-syntax={syntax}")
+        return stream(chunks, f"{DICOM}; transfer-syntax={syntax}")
     base = base_address(request)
     parts = (
         Part(
@@ -95,7 +105,7 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     if (left := len(selection.items) - len(given)) > 0:
         response.status_code = 206
         response["Warning"] = (
-            f'299 isocenter "{left} instances are in no syntax that was asked for"'
+            f'299 isocenter "{left} instances are in no syntax that was asked for, or damaged here"'
         )
     return response
 
@@ -129,13 +139,22 @@ def frames(request: HttpRequest, frames: str, **uids: str) -> HttpResponseBase:
     [item] = selection.items
     media_type, content_type, values = _frames(item, numbers, accepted(request))
     address = _address(base_address(request), selection, item)
-    if len(values) == 1 and not _wants_multipart(request):
-        return ranged(request, values[0], content_type)
+    if isinstance(values, PixelBytes):
+        if not _wants_multipart(request):
+            return ranged(request, values, content_type)
+        return respond([Part(content_type, f"{address}/frames/1", values.chunks())], media_type)
+    if len(numbers) == 1:
+        value = next(values)
+        if not _wants_multipart(request):
+            return ranged(request, value, content_type)
+        return respond_whole(
+            [Part(content_type, f"{address}/frames/{frames}", [value])], media_type
+        )
     parts = (
         Part(content_type, f"{address}/frames/{number}", [value])
         for number, value in zip(numbers, values, strict=True)
     )
-    return respond_whole(parts, media_type)
+    return respond(parts, media_type)
 
 
 @door("GET")
@@ -146,29 +165,51 @@ def bulkdata(request: HttpRequest, path: str, **uids: str) -> HttpResponseBase:
     value = _value_at(item, selection.identity, path)
     if _wants_multipart(request):
         address = f"{_address(base_address(request), selection, item)}/bulkdata/{path}"
+        if isinstance(value, PixelBytes):
+            return respond([Part(OCTETS, address, value.chunks())], OCTETS)
         return respond_whole([Part(OCTETS, address, [value])], OCTETS)
     return ranged(request, value, OCTETS)
 
 
-def ranged(request: HttpRequest, body: bytes, content_type: str) -> HttpResponse:
+def ranged(request: HttpRequest, body: bytes | PixelBytes, content_type: str) -> HttpResponseBase:
     """Answer with a body, or with the one range of it that is asked for (RFC 9110 14).
 
     A range that cannot be read, or several, count as none.
     """
+    size = len(body)
     headers = {"Accept-Ranges": "bytes"}
     asked = re.fullmatch(r"bytes=(\d*)-(\d*)", request.headers.get("Range", "").strip())
     if asked is None or asked.group() == "bytes=-":
-        return HttpResponse(body, content_type=content_type, headers=headers)
+        return _span(body, 0, size, content_type, headers)
     first, last = asked.groups()
-    start = int(first) if first else max(len(body) - int(last), 0)
-    end = min(int(last) if first and last else len(body) - 1, len(body) - 1)
+    start = int(first) if first else max(size - int(last), 0)
+    end = min(int(last) if first and last else size - 1, size - 1)
     if start > end:
-        headers["Content-Range"] = f"bytes */{len(body)}"
+        headers["Content-Range"] = f"bytes */{size}"
         return HttpResponse(status=416, headers=headers)
-    headers["Content-Range"] = f"bytes {start}-{end}/{len(body)}"
-    return HttpResponse(
-        body[start : end + 1], status=206, content_type=content_type, headers=headers
-    )
+    headers["Content-Range"] = f"bytes {start}-{end}/{size}"
+    return _span(body, start, end + 1, content_type, headers, status=206)
+
+
+def _span(
+    body: bytes | PixelBytes,
+    start: int,
+    stop: int,
+    content_type: str,
+    headers: dict[str, str],
+    *,
+    status: int = 200,
+) -> HttpResponseBase:
+    response: HttpResponseBase
+    if isinstance(body, bytes):
+        response = HttpResponse(body[start:stop], content_type=content_type, status=status)
+    else:
+        response = stream(body.chunks(start, stop), content_type)
+        response.status_code = status
+        headers["Content-Length"] = str(stop - start)
+    for name, value in headers.items():
+        response[name] = value
+    return response
 
 
 def _wants_multipart(request: HttpRequest) -> bool:
@@ -198,7 +239,7 @@ def _file(item: Item, identity: Identity | None, syntax: str) -> Iterator[bytes]
     if syntax == item.transfer_syntax_uid:
         return part10_chunks(item, identity)
     try:
-        return iter([transcoded_part10(item, syntax, identity)])
+        return transcoded_part10(item, syntax, identity)
     except TransferSyntaxError:
         if syntax != NATIVE:
             raise
@@ -207,7 +248,7 @@ def _file(item: Item, identity: Identity | None, syntax: str) -> Iterator[bytes]
 
 def _frames(
     item: Item, numbers: Sequence[int], ranges: Sequence[MediaRange]
-) -> tuple[str, str, list[bytes]]:
+) -> tuple[str, str, Iterator[bytes] | PixelBytes]:
     """Return the media type, the parts' content type and the frames, by the client's first wish."""
     stored = frame_transfer_syntax(item)
     picture = SYNTAX_TYPE.get(stored)
@@ -216,7 +257,7 @@ def _frames(
         as_stored = asked in ("*", stored) or (not asked and stored == NATIVE)
         if wanted.takes(OCTETS) and as_stored:
             content_type = f"{OCTETS}; transfer-syntax={stored}"
-            return OCTETS, content_type, stored_frames(item, numbers)
+            return OCTETS, content_type, _stored(item, numbers)
         if (
             picture
             and wanted.takes(picture)
@@ -224,12 +265,20 @@ def _frames(
             and asked in ("", "*", stored)
         ):
             content_type = f"{picture}; transfer-syntax={stored}"
-            return picture, content_type, stored_frames(item, numbers)
+            return picture, content_type, _stored(item, numbers)
         if wanted.takes(OCTETS) and asked in ("", NATIVE):
-            values = [decode_frame(item, number).pixels.tobytes() for number in numbers]
+            values = (decode_frame(item, number).pixels.tobytes() for number in numbers)
             return OCTETS, f"{OCTETS}; transfer-syntax={NATIVE}", values
     offers = [f"{OCTETS}; transfer-syntax={stored}", f"{OCTETS}; transfer-syntax={NATIVE}"]
     raise NotAcceptableError(offers=offers + ([picture] if picture else []))
+
+
+def _stored(item: Item, numbers: Sequence[int]) -> Iterator[bytes] | PixelBytes:
+    """Return the frames; the only one of a large object as what is read while it is sent."""
+    alone = item.frames == 1 and list(numbers) == [1]
+    if alone and lies_as_given(item) and item.size_bytes > AT_ONCE_BYTES:
+        return PixelBytes(item)
+    return stored_frames(item, numbers)
 
 
 def _joined(selection: Selection) -> bytes:
@@ -253,11 +302,16 @@ def _joined(selection: Selection) -> bytes:
     return b"[" + b",".join(body[1:-1] for body in bodies) + b"]"
 
 
-def _value_at(item: Item, identity: Identity | None, path: str) -> bytes:
+def _value_at(item: Item, identity: Identity | None, path: str) -> bytes | PixelBytes:
     steps = path.split("/")
-    if steps == ["7FE00010"]:
+    if steps == [PIXELS]:
+        if lies_as_given(item):
+            pixels = PixelBytes(item)
+            return pixels if len(pixels) > AT_ONCE_BYTES else b"".join(pixels.chunks())
         return b"".join(stored_frames(item, range(1, item.frames + 1)))
-    place: Dataset = read_dataset(item, identity)
+    place: Dataset = read_header(item, identity)
+    if steps[0] > PIXELS and item.pixel_offset is not None:
+        place = read_behind(item, PixelBytes(item).end)
     try:
         for tag, number in zip(steps[:-1:2], steps[1::2], strict=True):
             place = place[int(tag, 16)].value[int(number)]

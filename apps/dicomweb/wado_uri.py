@@ -3,12 +3,13 @@
 Source: PS3.18 9.
 """
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from apps.core.errors import NotFoundError
 from apps.dicomweb.door import DOOR, door
 from apps.dicomweb.errors import MalformedError, NotAcceptableError
+from apps.dicomweb.multipart import stream
 from apps.dicomweb.rendered import PICTURES, frame_number, picture
 from apps.dicomweb.wado import DICOM, NATIVE
 from apps.studies.errors import TransferSyntaxError
@@ -58,11 +59,11 @@ def retrieve(request: HttpRequest) -> HttpResponseBase:
 def _object(item: Item, identity: Identity | None, syntax: str) -> HttpResponseBase:
     if syntax != item.transfer_syntax_uid:
         try:
-            return HttpResponse(transcoded_part10(item, syntax, identity), content_type=DICOM)
+            return stream(transcoded_part10(item, syntax, identity), DICOM)
         except TransferSyntaxError:
             if syntax != NATIVE:
                 raise
-    return StreamingHttpResponse(part10_chunks(item, identity), content_type=DICOM)
+    return stream(part10_chunks(item, identity), DICOM)
 
 
 def _translate(request: HttpRequest, media_type: str) -> None:

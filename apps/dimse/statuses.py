@@ -51,6 +51,7 @@ STATUS_OF_CODE = {
     "core.transition-not-allowed": PROCESSING_FAILURE,
     "archive.storage-failed": OUT_OF_RESOURCES,
     "archive.storage-full": OUT_OF_RESOURCES,
+    "archive.no-copy": PROCESSING_FAILURE,
     "studies.cannot-understand": CANNOT_UNDERSTAND,
     "studies.truncated": CANNOT_UNDERSTAND,
     "studies.missing-uid": CANNOT_UNDERSTAND,

@@ -100,7 +100,7 @@ def test_wado_uri_gives_the_object_and_its_picture(web, stored):
     assert dataset_bytes(b"".join(answer.streaming_content)) == dataset_bytes(as_file(stored))
     implicit = {"contentType": "application/dicom", "transferSyntax": "1.2.840.10008.1.2"}
     answer = web.get("/dicom-web/wado", uri(stored, **implicit))
-    assert dcmread(io.BytesIO(answer.content)) == stored
+    assert dcmread(io.BytesIO(b"".join(answer.streaming_content))) == stored
     default = web.get("/dicom-web/wado", uri(stored))
     assert default["Content-Type"] == "image/jpeg"
     old = {"windowCenter": "40", "windowWidth": "400", "rows": "32", "contentType": "image/png"}

@@ -30,7 +30,8 @@ def given_in(settings) -> Callable[[Path, str], pydicom.Dataset]:
         instances_record(actor=actor, batch=[stage(path)], at=clock.now(), door="dimse")
         uid = str(dcmread(path, stop_before_pixels=True).SOPInstanceUID)
         [selection] = select(actor=actor, door="dimse", sop_instance_uids=[uid])
-        ds = dcmread(BytesIO(transcoded_part10(selection.items[0], syntax, selection.identity)))
+        given = transcoded_part10(selection.items[0], syntax, selection.identity)
+        ds = dcmread(BytesIO(b"".join(given)))
         assert ds.SOPInstanceUID == uid
         assert ds.file_meta.TransferSyntaxUID == syntax
         return ds

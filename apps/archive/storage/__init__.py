@@ -6,6 +6,7 @@ from apps.archive.storage.base import (
     StorageError,
     StorageFullError,
     StorageMissingError,
+    StorageTruncatedError,
 )
 from apps.archive.storage.registry import (
     copy_targets,
@@ -21,6 +22,7 @@ __all__ = [
     "StorageError",
     "StorageFullError",
     "StorageMissingError",
+    "StorageTruncatedError",
     "copy_targets",
     "storage_named",
     "storages",

@@ -9,6 +9,7 @@ from apps.core.errors import DomainError
 
 CHUNK_BYTES = 1 << 20
 FULL_PAUSE_S = 30.0
+DOWN_PAUSE_S = 30.0
 
 
 class StorageError(DomainError):
@@ -29,6 +30,12 @@ class StorageMissingError(StorageError):
     """The storage answers, and has no such file."""
 
     message = "A file of the archive is not where its record says."
+
+
+class StorageTruncatedError(StorageError):
+    """The storage answers, and its file ends before the range that was asked for does."""
+
+    message = "A file of the archive is shorter than its record says."
 
 
 class IncomingFile(ABC):
@@ -63,6 +70,7 @@ class Storage(ABC):
     name: str
     reserve_bytes: int = 0
     _full_until: float = 0.0
+    _down_until: float = 0.0
 
     def has_room(self) -> bool:
         """Tell whether new objects may go here: more than the reserve is free."""
@@ -77,6 +85,15 @@ class Storage(ABC):
     def recently_full(self) -> bool:
         """Whether a write found no room within the last half minute."""
         return time.monotonic() < self._full_until
+
+    def note_down(self) -> None:
+        """Remember that a read found the storage not answering."""
+        self._down_until = time.monotonic() + DOWN_PAUSE_S
+
+    @property
+    def recently_down(self) -> bool:
+        """Whether a read found it not answering within the last half minute."""
+        return time.monotonic() < self._down_until
 
     def free_bytes(self) -> int | None:
         """Return what may still be written; None where the storage does not tell."""
@@ -102,7 +119,9 @@ class Storage(ABC):
         """Yield a range of a file in chunks.
 
         Raises:
-            StorageError: the file is missing or shorter than asked.
+            StorageMissingError: there is no such file.
+            StorageTruncatedError: it is shorter than asked; what there is of it came before.
+            StorageError: it cannot be read now.
         """
 
     @abstractmethod
@@ -120,6 +139,16 @@ class Storage(ABC):
     @abstractmethod
     def probe(self) -> None:
         """Raise StorageError unless a file can be written and read back now."""
+
+    def size_of(self, key: str) -> int | None:
+        """Return a file's length in bytes; None where asking would cost a round trip.
+
+        Raises:
+            StorageMissingError: there is no such file.
+            StorageError: it cannot be told now.
+        """
+        del key
+        return None
 
     def local_path(self, key: str) -> str | None:
         """Return the path of the file where it is a local one, for readers that can use it."""

@@ -16,6 +16,7 @@ from apps.archive.storage.base import (
     StorageError,
     StorageFullError,
     StorageMissingError,
+    StorageTruncatedError,
 )
 from apps.core import clock
 
@@ -156,8 +157,7 @@ class LocalStorage(Storage):
                 while got < size:
                     part = os.pread(fd, size - got, offset + got)
                     if not part:
-                        message = "A file of the archive is shorter than its record says."
-                        raise StorageError(message, key=key)
+                        raise StorageTruncatedError(key=key)
                     parts.append(part)
                     got += len(part)
             finally:
@@ -184,6 +184,13 @@ class LocalStorage(Storage):
             probe.sync()
         finally:
             probe.discard()
+
+    def size_of(self, key: str) -> int | None:
+        """Return the file's length in bytes."""
+        try:
+            return (self.root / key).stat().st_size
+        except OSError as error:
+            raise _failure(error) from error
 
     def local_path(self, key: str) -> str | None:
         """Return the path of the file."""
@@ -213,8 +220,7 @@ def _range_of(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
     except OSError as error:
         raise _failure(error) from error
     if left:
-        message = "A file of the archive is shorter than its record says."
-        raise StorageError(message, key=path.name)
+        raise StorageTruncatedError(key=path.name)
 
 
 def _sync_folder(path: Path) -> None:

@@ -28,21 +28,27 @@ from apps.archive.storage.base import (
     StorageError,
     StorageFullError,
     StorageMissingError,
+    StorageTruncatedError,
 )
 from apps.core import clock
 
 FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 ABSENT = {"404", "NoSuchKey", "NotFound"}
+BEYOND_END = {"416", "InvalidRange"}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 # Large objects go up two parts at a time: memory stays bounded, whatever their size.
 TRANSFER = TransferConfig(
-    multipart_threshold=16 << 20, multipart_chunksize=16 << 20, max_concurrency=2
+    multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=2
 )
 
 
 def _failure(error: Exception) -> StorageError:
-    if isinstance(error, ClientError) and error.response["Error"].get("Code") in ABSENT:
-        return StorageMissingError(reason=str(error))
+    if isinstance(error, ClientError):
+        code = error.response["Error"].get("Code")
+        if code in ABSENT:
+            return StorageMissingError(reason=str(error))
+        if code in BEYOND_END:
+            return StorageTruncatedError(reason=str(error))
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return StorageFullError(reason=str(error))
     return StorageError(reason=f"{type(error).__name__}: {error}")
@@ -150,13 +156,19 @@ class S3Storage(Storage):
 
     def open(self, key: str, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Yield a range of an object in chunks."""
-        body = self._get(key, offset, length)
+        if length == 0:
+            return
+        body, got = self._get(key, offset, length), 0
         try:
-            yield from body.iter_chunks(CHUNK_BYTES)
+            for chunk in body.iter_chunks(CHUNK_BYTES):
+                got += len(chunk)
+                yield chunk
         except FAULTS as error:
             raise _failure(error) from error
         finally:
             body.close()
+        if length is not None and got < length:
+            raise StorageTruncatedError(key=key)
 
     def read(self, key: str, offset: int = 0, length: int | None = None) -> bytes:
         """Return a range of an object."""

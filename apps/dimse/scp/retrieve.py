@@ -70,7 +70,7 @@ class Outgoing:
         """
         if transfer_syntax_uid == self.item.transfer_syntax_uid:
             return dataset_chunks(self.item, self.identity)
-        return (transcoded_dataset(self.item, transfer_syntax_uid, self.identity),)
+        return transcoded_dataset(self.item, transfer_syntax_uid, self.identity)
 
 
 def get(association: Association, context: Context, command: Command) -> None:

@@ -12,8 +12,8 @@ from pydicom.uid import UID
 
 from apps.core.errors import DomainError
 from apps.studies.codecs import decode_beyond, is_beyond_pydicom
-from apps.studies.retrieve.frames import stored_frames
-from apps.studies.retrieve.outgoing import read_dataset
+from apps.studies.retrieve.frames import stored_frame
+from apps.studies.retrieve.outgoing import read_header
 from apps.studies.retrieve.select import Item
 
 _UNDECODABLE = (ValueError, RuntimeError, NotImplementedError, AttributeError, KeyError)
@@ -53,10 +53,10 @@ def decode_frame(item: Item, number: int = 1) -> Frame:
         UndecodableError: no pixel data, or no decoder.
         NotFoundError: no such frame.
     """
-    ds = read_dataset(item, pixels=False)
+    ds = read_header(item)
     if not item.rows or not item.columns:
         raise UndecodableError(sop_class_uid=item.sop_class_uid)
-    [stored] = stored_frames(item, [number])
+    stored = stored_frame(item, number)
     try:
         pixels = _pixels(item, ds, stored)
     except (

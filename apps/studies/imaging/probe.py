@@ -5,6 +5,7 @@ import struct
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.uid import UID
 
+from apps.archive.reading import Copy
 from apps.core.errors import DomainError
 from apps.studies.codecs import DEFLATED_FRAME, JPEG_BEYOND_PYDICOM, JPEG_XL
 from apps.studies.imaging.decode import decode_frame
@@ -58,8 +59,6 @@ def _item(received: Received) -> Item:
         series_instance_uid=received.series_instance_uid,
         modality=received.texts["modality"],
         transfer_syntax_uid=staged.transfer_syntax_uid,
-        storage=staged.storage,
-        key=staged.key,
         dataset_offset=staged.dataset_offset,
         size_bytes=staged.size_bytes,
         digest=staged.digest,
@@ -69,4 +68,5 @@ def _item(received: Received) -> Item:
         rows=numbers["rows"],
         columns=numbers["columns"],
         bits_allocated=numbers["bits_allocated"],
+        copies=(Copy(staged.storage, staged.key),),
     )

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
@@ -13,7 +12,7 @@ from pydicom.multival import MultiValue
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from apps.archive.incoming import Staged
-from apps.archive.storage import storage_named
+from apps.archive.reading import Copy, open_stored
 from apps.studies.errors import (
     MismatchError,
     MissingUidError,
@@ -196,12 +195,9 @@ def _header(staged: Staged) -> Header:
 
 def _header_by_pydicom(staged: Staged) -> Header:
     """Read what `scan` does not, and write its top level again in the form that it does."""
-    storage = storage_named(staged.storage)
-    path = storage.local_path(staged.key)
     if staged.transfer_syntax_uid == DeflatedExplicitVRLittleEndian:
         check_inflates(staged)
-    source = BytesIO(storage.read(staged.key)) if path is None else Path(path).open("rb")  # noqa: SIM115
-    with source:
+    with open_stored([Copy(staged.storage, staged.key)], staged.size_bytes) as source:
         try:
             ds = dcmread(source, stop_before_pixels=True, specific_tags=_wanted())
             if staged.transfer_syntax_uid == ExplicitVRBigEndian:

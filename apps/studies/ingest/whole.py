@@ -5,10 +5,8 @@ in a delimiter, which is in the last eight bytes that ingest keeps anyway. Only 
 behind its pixels is walked, header by header, and only a deflated data set is run through.
 """
 
-import mmap
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from apps.archive.incoming import Staged
@@ -27,6 +25,7 @@ from apps.studies.header import (
 DELIMITER = b"\xfe\xff\xdd\xe0\x00\x00\x00\x00"
 CHUNK = 1 << 20
 BLOCK = 256 * 1024
+JUMP = 16 * 1024
 
 
 def check_pixels_whole(pixel: Element, staged: Staged, data: ByteSpan, *, explicit: bool) -> None:
@@ -122,22 +121,12 @@ def _is_whole_from(data: ByteSpan, start: int, *, explicit: bool) -> bool:
 
 
 def whole(staged: Staged) -> ByteSpan:
-    """Return the data set so that little of it is read.
-
-    That is the head where it is all, the mapped file where it is a local one, else ranges.
-    """
-    if staged.dataset_bytes == len(staged.head):
-        return staged.head
-    path = storage_named(staged.storage).local_path(staged.key)
-    if path is None:
-        return _Ranges(staged)
-    with Path(path).open("rb") as file:
-        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return _From(mapped, staged.dataset_offset)
+    """Return the data set so that little of it is read: the head where it is all, else ranges."""
+    return staged.head if staged.dataset_bytes == len(staged.head) else _Ranges(staged)
 
 
 class _Ranges:
-    """The bytes of an object that is not on a local disk, a block at a time."""
+    """The bytes of an object, read a block at a time: where it is walked on, or jumped about in."""
 
     def __init__(self, staged: Staged) -> None:
         self._staged = staged
@@ -149,8 +138,12 @@ class _Ranges:
 
     def __getitem__(self, span: slice, /) -> bytes:
         start, stop = span.start, min(span.stop, len(self))
-        if not (self._at <= start and stop <= self._at + len(self._block)):
-            length = min(max(stop - start, BLOCK), len(self) - start)
+        if stop <= start:
+            return b""
+        end = self._at + len(self._block)
+        if not (self._at <= start and stop <= end):
+            block = BLOCK if self._at <= start <= end else JUMP
+            length = min(max(stop - start, block), len(self) - start)
             offset = self._staged.dataset_offset + start
             self._block = self._storage.read(self._staged.key, offset, length)
             self._at = start

@@ -7,11 +7,12 @@ import orjson
 from django.db import transaction
 from pydicom import Dataset
 
+from apps.archive.reading import NoCopyError
 from apps.core import clock
 from apps.studies.dicom_json import JsonElement, dataset_json
 from apps.studies.identity import Identity
 from apps.studies.models import Series, SeriesMetadata
-from apps.studies.retrieve.outgoing import read_dataset
+from apps.studies.retrieve.outgoing import read_header
 from apps.studies.retrieve.select import Item
 
 BASE_TOKEN = b"@@ISOCENTER-BASE@@"
@@ -25,13 +26,16 @@ def series_metadata(
     """Return the series' instances as a gzipped JSON array, `BASE_TOKEN` for our address.
 
     Kept in the database under the versions it was built from; any later store or change of identity
-    makes it anew.
+    makes it anew. An instance of which no good copy is left is not in it, and it is then not kept.
 
     Args:
         series_instance_uid: (0020,000E).
         study_id: primary key of the study.
         items: all instances of the series.
         identity: what goes out in place of the received identity.
+
+    Raises:
+        NoCopyError: of no instance is a good copy left.
     """
     series = Series.objects.select_related("study__patient__survivor").get(
         study=study_id, series_instance_uid=series_instance_uid
@@ -42,8 +46,17 @@ def series_metadata(
     if kept and (kept.series_version, kept.patient_version) == versions:
         return bytes(kept.body)
     prefix = f"/studies/{series.study.study_instance_uid}/series/{series_instance_uid}"
-    rows = [_instance(item, identity, prefix) for item in items]
+    rows, lost = [], None
+    for item in items:
+        try:
+            rows.append(_instance(item, identity, prefix))
+        except NoCopyError as error:
+            lost = error
     body = gzip.compress(orjson.dumps(rows), COMPRESSION, mtime=0)
+    if lost is not None:
+        if not rows:
+            raise lost
+        return body
     with transaction.atomic():
         SeriesMetadata.objects.update_or_create(
             series=series,
@@ -66,7 +79,7 @@ def instance_metadata(
 
 
 def _instance(item: Item, identity: Identity | None, prefix: str) -> dict[str, JsonElement]:
-    ds: Dataset = read_dataset(item, identity, pixels=False)
+    ds: Dataset = read_header(item, identity)
     address = f"{BASE_TOKEN.decode()}{prefix}/instances/{item.sop_instance_uid}"
 
     def bulk_uri(path: tuple[int | str, ...]) -> str:

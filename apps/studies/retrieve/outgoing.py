@@ -3,17 +3,19 @@
 import struct
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
-from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.filebase import DicomBytesIO
+from pydicom.filereader import read_dataset as read_elements
 from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence as DicomSequence
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian
 
 from apps.archive.part10 import file_header
-from apps.archive.storage import storage_named
+from apps.archive.reading import open_stored, read, stream_checked
+from apps.archive.reading import sound as sound_copies
 from apps.core import clock
 from apps.core.character_sets import encode_text
 from apps.studies.header import Header, HeaderError, is_explicit, scan
@@ -39,6 +41,17 @@ _KEYWORDS = {
 }
 
 
+def sound(item: Item) -> Item | None:
+    """Return the item with those copies only that a quick look finds in their length.
+
+    None where none is left. It is quick on local disks; elsewhere only reading tells.
+    """
+    copies = tuple(sound_copies(item.copies, item.size_bytes))
+    if not copies:
+        return None
+    return item if copies == item.copies else replace(item, copies=copies)
+
+
 def dataset_chunks(item: Item, identity: Identity | None = None) -> Iterator[bytes]:
     """Yield the data set in its stored transfer syntax.
 
@@ -47,27 +60,23 @@ def dataset_chunks(item: Item, identity: Identity | None = None) -> Iterator[byt
 
     Source: PS3.4 C.4.2.2.1; DESIGN section 5, Merge.
     """
-    storage = storage_named(item.storage)
+    length = item.size_bytes - item.dataset_offset
     if identity is None:
-        yield from storage.open(
-            item.key, item.dataset_offset, item.size_bytes - item.dataset_offset
-        )
+        yield from stream_checked(item.copies, item.dataset_offset, length, item.digest)
         return
     if item.transfer_syntax_uid in (ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian):
         yield _rewritten(item, identity)
         return
-    head = storage.read(
-        item.key, item.dataset_offset, min(HEAD_BYTES, item.size_bytes - item.dataset_offset)
-    )
+    chunks = stream_checked(item.copies, item.dataset_offset, length, item.digest)
+    first = next(chunks, b"")
     try:
-        replaced, skip = _spliced(head, item, identity)
+        replaced, skip = _spliced(first[:HEAD_BYTES], item, identity)
     except (HeaderError, UnicodeError):
         yield _rewritten(item, identity)
         return
     yield replaced
-    offset = item.dataset_offset + skip
-    if offset < item.size_bytes:
-        yield from storage.open(item.key, offset, item.size_bytes - offset)
+    yield first[skip:]
+    yield from chunks
 
 
 def part10_chunks(item: Item, identity: Identity | None = None) -> Iterator[bytes]:
@@ -80,15 +89,41 @@ def part10_chunks(item: Item, identity: Identity | None = None) -> Iterator[byte
     yield from dataset_chunks(item, identity)
 
 
-def read_dataset(item: Item, identity: Identity | None = None, *, pixels: bool = True) -> Dataset:
-    """Return the instance as a pydicom data set with its file meta information."""
-    storage = storage_named(item.storage)
-    path = storage.local_path(item.key)
-    source = BytesIO(storage.read(item.key)) if path is None else Path(path)
-    ds = dcmread(source, stop_before_pixels=not pixels)
+def read_header(item: Item, identity: Identity | None = None) -> Dataset:
+    """Return the instance's data set up to its pixel data, with its file meta information."""
+    with open_stored(item.copies, item.size_bytes) as source:
+        ds = dcmread(source, stop_before_pixels=True)
     if identity is not None:
         apply_identity(ds, identity)
     return ds
+
+
+def read_whole(item: Item, identity: Identity | None = None) -> Dataset:
+    """Return the whole instance, pixels too: for what can be had in no other way."""
+    with open_stored(item.copies, item.size_bytes) as source:
+        ds = dcmread(source)
+    if identity is not None:
+        apply_identity(ds, identity)
+    return ds
+
+
+def read_behind(item: Item, end: int) -> Dataset:
+    """Return the elements behind the pixel data, which end at an offset of the file.
+
+    Bytes that are no elements, such as zeros up to a block's end, count as none.
+    """
+    rest = item.size_bytes - end
+    data = read(item.copies, end, rest) if rest >= 8 else b""
+    explicit = is_explicit(item.transfer_syntax_uid)
+    try:
+        whole = any(data[:8]) and scan(data, explicit=explicit).complete
+    except HeaderError:
+        whole = False
+    if not whole:
+        return Dataset()
+    return read_elements(
+        BytesIO(data), is_implicit_VR=not explicit, is_little_endian=True, bytelength=len(data)
+    )
 
 
 def apply_identity(ds: Dataset, identity: Identity) -> None:
@@ -193,7 +228,7 @@ def encoded(ds: Dataset, syntax: UID) -> bytes:
 
 def _rewritten(item: Item, identity: Identity) -> bytes:
     """Return the whole data set encoded anew, for what cannot be spliced."""
-    ds = read_dataset(item, identity)
+    ds = read_whole(item, identity)
     syntax = ds.file_meta.TransferSyntaxUID
     raw = encoded(ds, syntax)
     if syntax == DeflatedExplicitVRLittleEndian:

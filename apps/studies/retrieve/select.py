@@ -1,10 +1,11 @@
 """Choosing what to give: the one door to stored instances for every protocol."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from apps.archive.models import Location
+from apps.archive.reading import Copy
 from apps.audit.models import Outcome
 from apps.audit.steps import record_read
 from apps.core import sql
@@ -20,28 +21,31 @@ _STUDY_COLUMNS = (
 )
 _COLUMNS = (
     "i.sop_instance_uid, i.sop_class_uid, se.series_instance_uid, se.modality,"
-    " o.transfer_syntax_uid, l.storage, l.key, o.dataset_offset, o.size_bytes, o.digest,"
-    " i.pixel_offset, i.pixel_length, i.number_of_frames, i.rows, i.columns, i.bits_allocated"
+    " o.transfer_syntax_uid, o.dataset_offset, o.size_bytes, o.digest,"
+    " i.pixel_offset, i.pixel_length, i.number_of_frames, i.rows, i.columns, i.bits_allocated,"
+    " l.storage, l.key"
 )
 _FROM = (
     f"{statements.FROM[Instance]} {statements.PATIENT_OF_STUDY}"
     " JOIN archive_storedobject o ON o.id = i.stored_object_id"
-    " JOIN archive_location l ON l.stored_object_id = o.id"
+    " LEFT JOIN archive_location l ON l.stored_object_id = o.id AND l.status = %s"
 )
 _KEYS = ("i.sop_instance_uid", "se.series_instance_uid", "st.study_instance_uid", "st.patient_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One stored instance: what it is and where its bytes lie."""
+    """One stored instance: what it is and where its bytes lie.
+
+    Attributes:
+        copies: where good copies of it lie, the oldest first; none where it is lost.
+    """
 
     sop_instance_uid: str
     sop_class_uid: str
     series_instance_uid: str
     modality: str
     transfer_syntax_uid: str
-    storage: str
-    key: str
     dataset_offset: int
     size_bytes: int
     digest: str
@@ -51,6 +55,7 @@ class Item:
     rows: int | None
     columns: int | None
     bits_allocated: int | None
+    copies: tuple[Copy, ...]
 
     @property
     def frames(self) -> int:
@@ -106,8 +111,8 @@ def select(
     allowed, more = statements.visible(actor)
     rows = sql.fetch(
         f"SELECT {_STUDY_COLUMNS}, {_COLUMNS} FROM {_FROM}"  # noqa: S608 - values are bound
-        f" WHERE {wanted} AND l.status = %s AND {allowed} ORDER BY i.series_id, i.id",
-        [*values, Location.Status.AVAILABLE.value, *more],
+        f" WHERE {wanted} AND {allowed} ORDER BY i.series_id, i.id, l.id",
+        [Location.Status.AVAILABLE.value, *values, *more],
         prepare=True,
     )
     found: dict[int, list[Item]] = {}
@@ -117,9 +122,11 @@ def select(
         if items is None:
             items = found[row[0]] = []
             about[row[0]] = row[:4]
-        item = Item(*row[4:])
-        if not (items and items[-1].sop_instance_uid == item.sop_instance_uid):  # a second copy
-            items.append(item)
+        copies = (Copy(row[-2], row[-1]),) if row[-1] else ()
+        if items and items[-1].sop_instance_uid == row[4]:
+            items[-1] = replace(items[-1], copies=items[-1].copies + copies)
+        else:
+            items.append(Item(*(*row[4:-2], copies)))
     if not found:
         _refuse(actor, door, wanted, values)
     changed = {patient for _, _, patient, differs in about.values() if differs}
