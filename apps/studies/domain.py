@@ -44,3 +44,15 @@ class QuarantineState(enum.StrEnum):
     RELEASED = "released"
     DISCARDED = "discarded"
     REPLACED = "replaced"
+
+
+class FileOutcome(enum.StrEnum):
+    """What became of one file of an import or upload."""
+
+    STORED = "stored"
+    ALREADY_HERE = "already-here"
+    OTHER_VERSION = "other-version"
+    QUARANTINED = "quarantined"
+    REFUSED = "refused"
+    LEFT = "left"
+    UNPACKED = "unpacked"

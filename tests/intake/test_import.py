@@ -1,5 +1,6 @@
 """`manage.py import_dicom`: folders, files and ZIPs through the one ingest."""
 
+import copy
 import io
 import zipfile
 
@@ -81,3 +82,43 @@ def test_the_studies_belong_to_the_site_that_is_named(folder):
         run(folder[0], "--site", "NOWHERE")
     with pytest.raises(CommandError):
         run(folder[0] / "absent")
+
+
+def test_a_zip_may_not_point_outside_itself_nor_be_packed_for_large_memory(tmp_path):
+    file = as_file(ct_slice())
+    with zipfile.ZipFile(tmp_path / "odd.zip", "w") as archive:
+        for name in ("../up.dcm", "/root.dcm", "a/../../b.dcm", "c:\\windows.dcm", "\\\\share\\x"):
+            archive.writestr(name, file)
+        archive.writestr("lzma.dcm", file, compress_type=zipfile.ZIP_LZMA)
+        archive.writestr("good/..named.dcm", file)
+    out, _ = run(tmp_path / "odd.zip")
+    assert "Left alone: 5 Its name points outside the ZIP" in out
+    assert "Left alone: 1 It is packed in a way that is not read here" in out
+    assert "Taken: 1 stored" in out
+
+
+@pytest.mark.parametrize("damage", ["cut", "overlap", "crc", "many"])
+def test_a_damaged_zip_is_told_and_the_folder_goes_on(tmp_path, monkeypatch, damage):
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("one.dcm", as_file(ct_slice()))
+        if damage == "overlap":
+            [entry] = archive.infolist()
+            for number in range(9):  # the same bytes under ten names, as a bomb is made
+                twin = copy.copy(entry)
+                twin.filename = f"{number}.dcm"
+                archive.filelist.append(twin)
+    content = bytearray(path.read_bytes())
+    if damage == "cut":
+        content = content[:-30]
+    if damage == "crc":
+        content[200] ^= 0xFF
+    if damage == "many":
+        monkeypatch.setattr(importing, "MOST_ENTRIES", 0)
+    path.write_bytes(content)
+    (tmp_path / "b.dcm").write_bytes(as_file(ct_slice()))
+    out, err = run(tmp_path)
+    assert "Taken: 1 stored" in out
+    assert "Left alone: 1 " in out
+    assert "a.zip" in err
+    assert Instance.objects.count() == 1

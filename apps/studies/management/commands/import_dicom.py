@@ -11,19 +11,17 @@ from django.core.management.base import BaseCommand, CommandError
 from apps.accounts.domain import Permission
 from apps.accounts.models import MAIN_SITE
 from apps.accounts.services import site_by_code
-from apps.archive.incoming import Staged, discard_staged
-from apps.core import clock
 from apps.core.actors import Actor, ActorKind
 from apps.core.errors import DomainError
-from apps.studies.importing import NotDicomFileError, files_at, stage_file
-from apps.studies.services import InstanceStatus, instances_record
+from apps.studies.domain import FileOutcome
+from apps.studies.importing import files_at
+from apps.studies.services.taking import FileTaken, files_take
 
-BATCH = 64
 WORDS = {
-    InstanceStatus.STORED: "stored",
-    InstanceStatus.ALREADY_HERE: "already here",
-    InstanceStatus.OTHER_VERSION: "kept as another version",
-    InstanceStatus.QUARANTINED: "kept in quarantine",
+    FileOutcome.STORED: "stored",
+    FileOutcome.ALREADY_HERE: "already here",
+    FileOutcome.OTHER_VERSION: "kept as another version",
+    FileOutcome.QUARANTINED: "kept in quarantine",
 }
 
 
@@ -66,43 +64,19 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _import(self, path: Path) -> None:
-        waiting: list[tuple[str, Staged]] = []
-        try:
-            for name, opened in files_at(path):
-                try:
-                    with opened() as file:
-                        waiting.append((name, stage_file(file)))
-                except (NotDicomFileError, OSError) as error:
-                    self._leave(name, error)
-                if len(waiting) == BATCH:
-                    self._record(waiting)
-                    waiting = []
-        except NotDicomFileError as error:
-            self._leave(str(path), error)
-        except BaseException:
-            for _, staged in waiting:
-                discard_staged(staged)
-            raise
-        self._record(waiting)
-
-    def _leave(self, name: str, error: Exception) -> None:
-        words = error.message if isinstance(error, DomainError) else f"It cannot be read: {error}"
-        self.left[words] += 1
-        self.stderr.write(f"{name}: {words}")
-
-    def _record(self, waiting: list[tuple[str, Staged]]) -> None:
-        if not waiting:
-            return
-        results = instances_record(
-            actor=self.actor, batch=[s for _, s in waiting], at=clock.now(), door="import"
-        )
-        for (name, _), result in zip(waiting, results, strict=True):
-            if result.error is not None:
-                self.refused[result.error.message] += 1
-                self.stderr.write(f"{name}: {result.error.message}")
-            else:
-                self.done[WORDS[result.status]] += 1
+        for one in files_take(files_at(path), actor=self.actor, door="import"):
+            self._tell(one)
         self.stdout.write(f"{sum(self.done.values()):,} files taken")
+
+    def _tell(self, one: FileTaken) -> None:
+        if one.outcome in WORDS:
+            self.done[WORDS[one.outcome]] += 1
+            if sum(self.done.values()) % 1000 == 0:
+                self.stdout.write(f"{sum(self.done.values()):,} files taken")
+            return
+        counts = self.left if one.outcome is FileOutcome.LEFT else self.refused
+        counts[one.words] += 1
+        self.stderr.write(f"{one.name}: {one.words}")
 
     def _summary(self) -> None:
         for title, counts in (
