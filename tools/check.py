@@ -31,6 +31,10 @@ CHECKS: dict[str, tuple[list[str], dict[str, str]]] = {
         [*PYTHON, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
         PRODUCTION,
     ),
+    "conformance statement": (
+        [*PYTHON, "-W", "ignore", "manage.py", "conformance_statement", "--check"],
+        {},
+    ),
     "mypy": ([str(BIN / "mypy")], {}),
     "front end": ([*PYTHON, "-m", "pacs_site.up.frontend", "check"], {}),
 }

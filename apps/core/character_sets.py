@@ -38,6 +38,13 @@ _RIGHT = {
 _OF_NUMBER = {"87": _KANJI, "159": _KANJI_2, "149": _KOREAN, "58": _CHINESE, "13": _KATAKANA} | {
     number: b"\x1b-" + final.encode() for number, (final, _) in _RIGHT_HALVES.items()
 }
+SUPPORTED = (
+    DEFAULT,
+    *(f"ISO_IR {number}" for number in sorted((*_RIGHT_HALVES, "13"), key=int)),
+    *(f"ISO 2022 IR {number}" for number in sorted(("6", *_OF_NUMBER), key=int)),
+    *_ALONE,
+)
+"""Defined terms that are read and written; those of ISO 2022 by code extension."""
 _ESCAPE = re.compile(rb"\x1b(?:\([BJ]|\)I|\$B|\$\(D|\$\)[AC]|-[A-Zb])")
 _RUN = re.compile(rb"[\x80-\xff]+|[^\x80-\xff]+")
 _LINE_ENDS = "\t\n\f\r\\"

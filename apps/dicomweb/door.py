@@ -1,6 +1,7 @@
 """What every DICOMweb view has in common: who asks, and how errors are said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
 
 from django.http import HttpRequest, HttpResponse
@@ -17,10 +18,34 @@ DOOR = "dicomweb"
 View = Callable[..., HttpResponseBase]
 
 
-def door(*methods: str) -> Callable[[View], View]:
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a view says of itself; the conformance statement is made from it.
+
+    Attributes:
+        what: the resource in words.
+        media_types: it can answer with.
+        parameters: query parameters it understands; others are ignored.
+        takes: media types of a request's body.
+    """
+
+    what: str
+    methods: tuple[str, ...]
+    media_types: tuple[str, ...]
+    parameters: tuple[str, ...]
+    takes: tuple[str, ...]
+
+
+def door(
+    *methods: str,
+    gives: Iterable[str],
+    parameters: Iterable[str] = ("accept",),
+    takes: Iterable[str] = (),
+) -> Callable[[View], View]:
     """Let a signed-in actor in by the given methods; say domain errors as problems.
 
-    A session may only write with its CSRF token; a bearer token needs none.
+    A session may only write with its CSRF token; a bearer token needs none. The rest are the view's
+    `facts`.
     """
 
     def decorate(view: View) -> View:
@@ -40,6 +65,10 @@ def door(*methods: str) -> Callable[[View], View]:
             except DomainError as error:
                 return problem(error)
 
+        what = (view.__doc__ or "").partition("\n")[0]
+        guarded.facts = Facts(  # type: ignore[attr-defined]
+            what, methods, tuple(gives), tuple(parameters), tuple(takes)
+        )
         return guarded
 
     return decorate

@@ -25,7 +25,7 @@ from apps.studies.query.attributes import (
 
 JSON = "application/dicom+json"
 OFFERS = (JSON, "application/json")
-CONTROLS = frozenset({"accept", "charset", "fuzzymatching", "includefield", "limit", "offset"})
+CONTROLS = ("accept", "charset", "fuzzymatching", "includefield", "limit", "offset")
 RETRIEVE_URL = "00081190"
 PATHS = {
     Level.STUDY: (STUDY_INSTANCE_UID,),
@@ -36,19 +36,19 @@ NAMES = ("studies", "series", "instances")
 _NAMED = {tag: (f"{tag:08X}", a.vr, a.level <= Level.STUDY) for tag, a in ATTRIBUTES.items()}
 
 
-@door("GET")
+@door("GET", gives=OFFERS, parameters=CONTROLS)
 def search_studies(request: HttpRequest) -> HttpResponse:
     """`/studies?`."""
     return _answer(request, Level.STUDY, {})
 
 
-@door("GET")
+@door("GET", gives=OFFERS, parameters=CONTROLS)
 def search_series(request: HttpRequest, study: str = "") -> HttpResponse:
     """`/series?` and `/studies/{study}/series?`."""
     return _answer(request, Level.SERIES, {STUDY_INSTANCE_UID: study})
 
 
-@door("GET")
+@door("GET", gives=OFFERS, parameters=CONTROLS)
 def search_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
     """`/instances?`, `/studies/{study}/instances?` and `…/series/{series}/instances?`."""
     return _answer(request, Level.IMAGE, {STUDY_INSTANCE_UID: study, SERIES_INSTANCE_UID: series})

@@ -27,19 +27,22 @@ PROFILES = ("no", "yes", "srgb")
 ENCAPSULATED_PDF = "1.2.840.10008.5.1.4.1.1.104.1"
 FUNCTIONS = {"linear": "LINEAR", "linear-exact": "LINEAR_EXACT", "sigmoid": "SIGMOID"}
 THUMBNAIL = (128, 128)
+PDF = "application/pdf"
+VIDEOS = ("video/mp4", "video/mpeg")
+PARAMETERS = ("accept", "annotation", "iccprofile", "quality", "viewport", "window")
 MAX_EDGE = 8192
 _pictures = RecentBytes(32 << 20)
 
 
-@door("GET")
+@door("GET", gives=(*PICTURES, PDF, *VIDEOS), parameters=PARAMETERS)
 def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpResponseBase:
     """A picture of an instance, of one of its frames, or of a series' middle instance."""
     selection = chosen_instances(request, **uids)
     item = _representative(selection.items)
     if item.sop_class_uid == ENCAPSULATED_PDF:
-        chosen(accepted(request), ("application/pdf",))
+        chosen(accepted(request), (PDF,))
         document = _document(read_header(item))
-        return HttpResponse(document, content_type="application/pdf")
+        return HttpResponse(document, content_type=PDF)
     if item.transfer_syntax_uid in VIDEO:
         return _video(request, item)
     return picture(request, item, selection.identity, frame_number(frames))
@@ -57,9 +60,7 @@ def _video(request: HttpRequest, item: Item) -> HttpResponseBase:
     """Pass a video through as it is encapsulated (PS3.18 8.7.4)."""
     video = PixelBytes(item)
     first = b"".join(video.chunks(0, 8))
-    media_type = chosen(
-        accepted(request), ("video/mp4" if first[4:8] == b"ftyp" else "video/mpeg",)
-    )
+    media_type = chosen(accepted(request), (VIDEOS[first[4:8] != b"ftyp"],))
     return ranged(request, video, media_type)
 
 
@@ -85,12 +86,12 @@ def _annotations(request: HttpRequest, item: Item, identity: Identity | None) ->
     return tuple(line for line in lines if line)
 
 
-@door("GET")
+@door("GET", gives=PICTURES, parameters=[one for one in PARAMETERS if one != "annotation"])
 def thumbnail(request: HttpRequest, frames: str = "1", **uids: str) -> HttpResponseBase:
     """A small picture, 128 pixels at most unless `viewport` asks for another size."""
     selection = chosen_instances(request, **uids)
-    rendering = _rendering(request)
-    small = replace(rendering, viewport=rendering.viewport or THUMBNAIL, quality=80)
+    rendering = _rendering(request, quality="80")
+    small = replace(rendering, viewport=rendering.viewport or THUMBNAIL)
     drawable = [item for item in selection.items if item.rows]
     item = _representative(drawable or selection.items)
     frame = frame_number(frames) if frames != "1" or item.frames == 1 else item.frames // 2 + 1
@@ -134,9 +135,9 @@ def _representative(items: Sequence[Item]) -> Item:
     return here[len(here) // 2]
 
 
-def _rendering(request: HttpRequest) -> Rendering:
+def _rendering(request: HttpRequest, quality: str = "90") -> Rendering:
     media_type = chosen(accepted(request), PICTURES)
-    quality = request.GET.get("quality", "90")
+    quality = request.GET.get("quality", quality)
     if not quality.isdecimal() or not 1 <= int(quality) <= 100:
         message = f"quality is a whole number from 1 to 100, not {quality!r}."
         raise MalformedError(message)

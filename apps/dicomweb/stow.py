@@ -24,6 +24,8 @@ from apps.studies.ingest.received import read_received
 from apps.studies.json_values import MetadataError
 from apps.studies.services import instances_record
 
+DICOM = "application/dicom"
+TAKEN = (DICOM, JSON, XML)
 BATCH = 64
 Reading = Callable[[MultipartReader], Iterator[Staged | Outcome]]
 
@@ -35,7 +37,7 @@ class OtherStudyError(DomainError):
     message = "The object belongs to another study than the address names. It was not kept."
 
 
-@door("POST")
+@door("POST", gives=OFFERS, takes=[f'multipart/related; type="{one}"' for one in TAKEN])
 def store(request: HttpRequest, study: str = "") -> HttpResponse:
     """`/studies` and `/studies/{study}`: 200 all kept, 202 with remarks, 409 none kept.
 
@@ -58,8 +60,7 @@ def store(request: HttpRequest, study: str = "") -> HttpResponse:
 def _kind(request: HttpRequest) -> MediaRange:
     content_type = request.headers.get("Content-Type", "")
     kind = media_range(content_type)
-    taken = ("application/dicom", JSON, XML, "*/*")
-    if kind is None or not kind.multipart or kind.inner not in taken:
+    if kind is None or not kind.multipart or kind.inner not in (*TAKEN, "*/*"):
         raise UnsupportedMediaTypeError(content_type=content_type)
     return kind
 

@@ -19,4 +19,5 @@ def by_method(**views: View) -> View:
             return HttpResponse(status=405, headers={"Allow": ", ".join(views)})
         return view(request, **uids)
 
+    dispatch.views = views  # type: ignore[attr-defined]
     return dispatch

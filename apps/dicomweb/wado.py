@@ -46,6 +46,9 @@ OCTETS = "application/octet-stream"
 JSON = "application/dicom+json"
 PIXELS = "7FE00010"
 AT_ONCE_BYTES = 4 << 20
+METADATA = (JSON, "application/json")
+WHOLE = f'multipart/related; type="{DICOM}"'
+RLE = "image/dicom-rle"
 NATIVE = str(ExplicitVRLittleEndian)
 FRAME_TYPES = {  # PS3.18 Table 8.7.3-5: what compressed frames are called
     "image/jpeg": ("50", "51", "57", "70"),
@@ -59,7 +62,7 @@ SYNTAX_TYPE = {
     f"1.2.840.10008.1.2.4.{number}": name
     for name, numbers in FRAME_TYPES.items()
     for number in numbers
-} | {"1.2.840.10008.1.2.5": "image/dicom-rle"}
+} | {"1.2.840.10008.1.2.5": RLE}
 
 
 def chosen_instances(request: HttpRequest, **uids: str) -> Selection:
@@ -70,7 +73,7 @@ def chosen_instances(request: HttpRequest, **uids: str) -> Selection:
     return select(actor=request.actor, door=DOOR, **named)[0]  # type: ignore[attr-defined, arg-type]
 
 
-@door("GET")
+@door("GET", gives=(WHOLE, DICOM))
 def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     """A study, series or instance, as `application/dicom` in the transfer syntax asked for.
 
@@ -79,7 +82,7 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     """
     ranges = [r for r in accepted(request) if r.takes(DICOM) or r.name == "multipart/*"]
     if not ranges:
-        raise NotAcceptableError(offers=[DICOM, f'multipart/related; type="{DICOM}"'])
+        raise NotAcceptableError(offers=[DICOM, WHOLE])
     selection = chosen_instances(request, **uids)
     items = [there for item in selection.items if (there := sound(item))]
     if not items:
@@ -110,10 +113,10 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     return response
 
 
-@door("GET")
+@door("GET", gives=METADATA)
 def metadata(request: HttpRequest, **uids: str) -> HttpResponse:
     """The data sets without bulk data, as DICOM JSON."""
-    media_type = chosen(accepted(request), (JSON, "application/json"))
+    media_type = chosen(accepted(request), METADATA)
     selection = chosen_instances(request, **uids)
     if "instance" in uids:
         row = instance_metadata(
@@ -131,7 +134,7 @@ def metadata(request: HttpRequest, **uids: str) -> HttpResponse:
     return response
 
 
-@door("GET")
+@door("GET", gives=(OCTETS, *FRAME_TYPES, RLE))
 def frames(request: HttpRequest, frames: str, **uids: str) -> HttpResponseBase:
     """Frames by number, as stored with `transfer-syntax=*`, else in what was asked for."""
     numbers = _numbers(frames)
@@ -157,9 +160,10 @@ def frames(request: HttpRequest, frames: str, **uids: str) -> HttpResponseBase:
     return respond(parts, media_type)
 
 
-@door("GET")
+@door("GET", gives=(OCTETS,))
 def bulkdata(request: HttpRequest, path: str, **uids: str) -> HttpResponseBase:
     """One binary value, by the path that metadata gave: tags and item numbers."""
+    chosen(accepted(request), (OCTETS,))
     selection = chosen_instances(request, **uids)
     [item] = selection.items
     value = _value_at(item, selection.identity, path)

@@ -21,9 +21,15 @@ UIDS = {
     "seriesUID": "series_instance_uids",
     "objectUID": "sop_instance_uids",
 }
+PARAMETERS = (
+    "requestType",
+    *UIDS,
+    *("annotation", "contentType", "frameNumber", "iccprofile", "imageQuality", "columns", "rows"),
+    *("transferSyntax", "viewport", "windowCenter", "windowWidth"),
+)
 
 
-@door("GET")
+@door("GET", gives=(*PICTURES, DICOM), parameters=PARAMETERS)
 def retrieve(request: HttpRequest) -> HttpResponseBase:
     """`?requestType=WADO&studyUID=&seriesUID=&objectUID=`, with `contentType` and what it takes.
 

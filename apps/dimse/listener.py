@@ -24,6 +24,8 @@ from apps.dimse.upper.acceptor import Association, Limits, Provider
 
 log = structlog.get_logger("isocenter.dimse")
 
+PROCESSES, MAX_ASSOCIATIONS, DRAIN_S = 2, 50, 30.0
+"""Defaults: listening processes, associations of each at a time, seconds to end in."""
 _BACKLOG = 512
 _REJECTING_EXTRA = 64
 _THREAD_IDLE_S = 60.0

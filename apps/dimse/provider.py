@@ -19,6 +19,12 @@ from apps.dimse.upper import pdu
 from apps.dimse.upper.acceptor import Admission, AssociationRefusedError, Handler, Record
 from apps.dimse.upper.negotiation import Agreement, agreed_options, negotiate
 
+PROOFS: Mapping[int, str] = {
+    pdu.IDENTITY_PASSCODE: "a user name with the account's password or an access token as passcode",
+    pdu.IDENTITY_JWT: "an access token, as the JSON Web Token's text",
+}
+"""Types of user identity that prove who asks. Source: PS3.7 Table D.3-14."""
+
 
 @dataclass(frozen=True, slots=True)
 class IsocenterProvider:
@@ -87,15 +93,16 @@ def _user(identity: pdu.UserIdentity, address: str, association: str) -> Actor |
     Raises:
         AssociationRefusedError: the proof is wrong.
     """
-    secret = {pdu.IDENTITY_PASSCODE: identity.secondary, pdu.IDENTITY_JWT: identity.primary}
-    if identity.kind not in secret:
+    if identity.kind not in PROOFS:
         return None
+    by_name = identity.kind == pdu.IDENTITY_PASSCODE
     name = identity.primary.decode("utf-8", "replace").strip()
-    text = secret[identity.kind].decode("utf-8", "replace").strip()
-    if identity.kind == pdu.IDENTITY_JWT:
-        actor = actor_for_token(text, address) if text else None
-    else:
+    secret = identity.secondary if by_name else identity.primary
+    text = secret.decode("utf-8", "replace").strip()
+    if by_name:
         actor = actor_for_passcode(name, text, address) if name and text else None
+    else:
+        actor = actor_for_token(text, address) if text else None
     if actor is None:
         why = "user identity not recognised"
         raise AssociationRefusedError(pdu.REJECT_NO_REASON, why)

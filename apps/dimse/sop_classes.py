@@ -44,7 +44,7 @@ QUERY_RETRIEVE: dict[str, tuple[Service, Root]] = {
     "1.2.840.10008.5.1.4.1.2.2.3": (Service.GET, Root.STUDY),
 }
 
-_SERVED = {
+SERVED = {
     VERIFICATION: Service.ECHO,
     MODALITY_WORKLIST_FIND: Service.WORKLIST,
     MODALITY_PERFORMED_PROCEDURE_STEP: Service.MPPS,
@@ -69,7 +69,7 @@ def service_of(abstract_syntax: str) -> Service | None:
     Storage is whatever the standard calls storage, and everything the standard does not know:
     a private or newer class is kept bit-exact like any other.
     """
-    if (served := _SERVED.get(abstract_syntax)) is not None:
+    if (served := SERVED.get(abstract_syntax)) is not None:
         return served
     if not abstract_syntax.startswith(_STANDARD_ROOT):
         return Service.STORE if is_uid(abstract_syntax) else None

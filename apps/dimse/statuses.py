@@ -3,7 +3,10 @@
 Source: PS3.7 Annex C; PS3.4 Tables B.2-1 (storage), C.4-1 (find), C.4-2 (move), C.4-3 (get).
 """
 
+from collections.abc import Mapping
+
 from apps.core.errors import DomainError
+from apps.dimse.sop_classes import Service
 
 SUCCESS = 0x0000
 PENDING = 0xFF00
@@ -35,6 +38,82 @@ WARNING_ELEMENTS_DISCARDED = 0xB006
 WARNING_COERCED = 0xB000
 WARNING_DOES_NOT_MATCH_SOP_CLASS = 0xB007
 WARNING_SUB_OPERATIONS_FAILED = 0xB000
+
+_REFUSED: dict[int, str] = {
+    SOP_CLASS_NOT_SUPPORTED: "Refused: the SOP class is not that of the presentation context",
+    NOT_AUTHORISED: "Refused: this AE may not ask for this service",
+}
+_IDENTIFIER = {
+    OUT_OF_RESOURCES: "Refused: more matches, or more work, than one answer may have",
+    IDENTIFIER_DOES_NOT_MATCH: "Failed: the identifier does not fit the SOP class; "
+    "the error comment says which key and why",
+    CANNOT_UNDERSTAND: "Failed: the identifier cannot be read",
+}
+_RETRIEVE = _REFUSED | {
+    SUCCESS: "All sub-operations are done, or there was nothing to send",
+    PENDING: "Sub-operations continue; about once a second",
+    CANCELLED: "Sub-operations were ended by C-CANCEL",
+    WARNING_SUB_OPERATIONS_FAILED: "Done; some sub-operations failed or had warnings: "
+    "Failed SOP Instance UID List",
+    OUT_OF_RESOURCES: "Refused: the archive's storage does not answer",
+    CANNOT_PERFORM_SUB_OPERATIONS: "Refused: no sub-operation succeeded",
+    IDENTIFIER_DOES_NOT_MATCH: _IDENTIFIER[IDENTIFIER_DOES_NOT_MATCH],
+    CANNOT_UNDERSTAND: _IDENTIFIER[CANNOT_UNDERSTAND],
+}
+ANSWERS: Mapping[Service, Mapping[int, str]] = {
+    Service.ECHO: {SUCCESS: "We are there", NOT_AUTHORISED: _REFUSED[NOT_AUTHORISED]},
+    Service.STORE: _REFUSED
+    | {
+        SUCCESS: "Durably kept, or kept already",
+        WARNING_COERCED: "Kept as another version: other content has this SOP Instance UID",
+        WARNING_DOES_NOT_MATCH_SOP_CLASS: "Kept in quarantine for a person to decide on",
+        PROCESSING_FAILURE: "Failed: the database or a rule did not let it be filed",
+        INVALID_SOP_INSTANCE: "Refused: the SOP Instance UID is no UID",
+        OUT_OF_RESOURCES: "Refused: no room, or the storage does not answer",
+        DATA_SET_DOES_NOT_MATCH: "Failed: the data set is of another class or instance, or has "
+        "defects that are not taken from this sender",
+        CANNOT_UNDERSTAND: "Failed: the data set cannot be read, is cut off or lacks a UID",
+    },
+    Service.FIND: _REFUSED
+    | _IDENTIFIER
+    | {
+        SUCCESS: "All matches are sent",
+        PENDING: "A match",
+        PENDING_OPTIONAL_KEYS_UNSUPPORTED: "A match; an optional key is not supported",
+        CANCELLED: "Matching was ended by C-CANCEL",
+    },
+    Service.MOVE: _RETRIEVE | {MOVE_DESTINATION_UNKNOWN: "Refused: the destination is unknown"},
+    Service.GET: _RETRIEVE,
+    Service.WORKLIST: _REFUSED
+    | _IDENTIFIER
+    | {
+        SUCCESS: "All matches are sent",
+        PENDING: "A match",
+        CANCELLED: "Matching was ended by C-CANCEL",
+    },
+    Service.MPPS: _REFUSED
+    | {
+        SUCCESS: "Recorded",
+        INVALID_ATTRIBUTE_VALUE: "Failed: a value is none of those allowed",
+        PROCESSING_FAILURE: "Failed: the step is final and may no longer be updated "
+        "(Error ID A710H), or it could not be recorded",
+        DUPLICATE_SOP_INSTANCE: "Failed: the step exists already",
+        NO_SUCH_SOP_INSTANCE: "Failed: no such step, or not this AE's to see",
+        INVALID_SOP_INSTANCE: "Refused: the SOP Instance UID is no UID",
+        MISSING_ATTRIBUTE: "Failed: an attribute of type 1 is missing",
+        MISSING_ATTRIBUTE_VALUE: "Failed: an attribute of type 1 has no value",
+        CANNOT_UNDERSTAND: "Failed: the data set cannot be read",
+    },
+    Service.COMMIT: _REFUSED
+    | {
+        SUCCESS: "Taken down; the result follows by N-EVENT-REPORT",
+        PROCESSING_FAILURE: "Failed: it could not be taken down",
+        INVALID_ARGUMENT: "Failed: no Transaction UID or no reference, or one used before",
+        NO_SUCH_SOP_INSTANCE: "Refused: not the well-known instance",
+        NO_SUCH_ACTION: "Refused: not Action Type 1",
+    },
+}
+"""Every status that a service answers with; tests hold the listener to it."""
 
 
 def is_warning(status: int) -> bool:

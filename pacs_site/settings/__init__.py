@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "apps.hl7",
     "apps.viewer",
     "apps.workspace",
+    "apps.conformance",
     "apps.demo",
 ]
 

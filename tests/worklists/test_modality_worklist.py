@@ -11,6 +11,8 @@ from apps.audit.models import AuditEvent
 from apps.core.errors import NotPermittedError
 from apps.patients.models import PatientIdentifier
 from apps.scheduling import services as scheduling
+from apps.worklists.modality import items
+from apps.worklists.modality.items import worklist_item
 from apps.worklists.selectors import InvalidKeyError, modality_worklist
 from tests.scheduling.conftest import NOW, actor_of
 
@@ -294,3 +296,12 @@ def test_a_very_restricted_order_is_not_on_a_scanner_s_list(hospital):
     )
     assert ask(hospital) == []
     assert ask(hospital, admin) == [exam.order.accession_number]
+
+
+def test_an_item_holds_the_keys_that_are_claimed(hospital):
+    step = hospital.book(hospital.department.exam())
+    item = worklist_item(step)
+    inner = item.ScheduledProcedureStepSequence[0]
+    beside = {"SpecificCharacterSet", "ScheduledProcedureStepSequence"}
+    assert {element.keyword for element in item} - beside == set(items.KEYS)
+    assert {element.keyword for element in inner} == set(items.STEP_KEYS)

@@ -32,6 +32,14 @@ class Context:
     peer_may_send: bool = True
 
 
+OPTIONS = (
+    ("relational", "Relational queries or retrieval"),
+    ("combined", "Combined matching of date and time ranges"),
+    ("fuzzy", "Fuzzy matching of person names: each word begins some component"),
+)
+"""Options of extended negotiation in the order of their bytes. Source: PS3.4 C.5.1.1."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What extended negotiation agreed for a query or retrieve SOP class.
@@ -51,7 +59,8 @@ class Options:
     @classmethod
     def decode(cls, information: bytes) -> "Options":
         """Read the application information: a byte for each option, 1 where it is agreed."""
-        return cls(*(byte == 1 for byte in information[:3]))
+        agreed = zip(OPTIONS, information, strict=False)
+        return cls(**{name: byte == 1 for (name, _), byte in agreed})
 
 
 def agreed_options(

@@ -25,6 +25,24 @@ NOT_KNOWN_HERE = (
     "PatientTransportArrangements",
 )
 """Type 2 return keys of which nothing is known: they go out empty."""
+KEYS = (
+    *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
+    *("ConfidentialityConstraintOnPatientDataDescription", "ReferencedPatientSequence"),
+    *NOT_KNOWN_HERE,
+    *("AccessionNumber", "IssuerOfAccessionNumberSequence", "ReferringPhysicianName"),
+    *("RequestingPhysician", "RequestingService", "PlacerOrderNumberImagingServiceRequest"),
+    *("StudyInstanceUID", "RequestedProcedureID", "RequestedProcedureDescription"),
+    *("RequestedProcedureCodeSequence", "RequestedProcedurePriority"),
+    *("ReasonForTheRequestedProcedure", "ReferencedStudySequence"),
+)
+STEP_KEYS = (
+    *("ScheduledStationAETitle", "ScheduledStationName", "ScheduledProcedureStepStartDate"),
+    *("ScheduledProcedureStepStartTime", "Modality", "ScheduledPerformingPhysicianName"),
+    *("ScheduledProcedureStepDescription", "ScheduledProtocolCodeSequence"),
+    *("ScheduledProcedureStepLocation", "ScheduledProcedureStepID"),
+    *("ScheduledProcedureStepStatus", "PreMedication", "RequestedContrastAgent"),
+)
+"""What an item holds, and so which keys match and return; STEP_KEYS in the step's sequence."""
 
 
 def worklist_item(step: ScheduledStep) -> Dataset:

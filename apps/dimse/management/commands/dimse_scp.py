@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from apps.dimse.listener import Listener, ListenerConfig
+from apps.dimse.listener import DRAIN_S, MAX_ASSOCIATIONS, PROCESSES, Listener, ListenerConfig
 from apps.dimse.provider import IsocenterProvider
 from apps.dimse.scp import HANDLERS
 from apps.dimse.upper.acceptor import Limits
@@ -19,16 +19,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the options."""
+        given = Limits()
         parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - modalities are elsewhere
         parser.add_argument("--port", type=int, default=settings.ISOCENTER_DICOM_PORT)
-        parser.add_argument("--processes", type=int, default=2)
+        parser.add_argument("--processes", type=int, default=PROCESSES)
         parser.add_argument(
-            "--max-associations", type=int, default=50, help="of each process, at a time"
+            "--max-associations",
+            type=int,
+            default=MAX_ASSOCIATIONS,
+            help="of each process, at a time",
         )
-        parser.add_argument("--artim", type=float, default=30.0, help="seconds")
-        parser.add_argument("--idle", type=float, default=600.0, help="seconds between messages")
-        parser.add_argument("--stall", type=float, default=60.0, help="seconds within a message")
-        parser.add_argument("--drain", type=float, default=30.0, help="seconds after SIGTERM")
+        parser.add_argument("--artim", type=float, default=given.artim_s, help="seconds")
+        parser.add_argument(
+            "--idle", type=float, default=given.idle_s, help="seconds between messages"
+        )
+        parser.add_argument(
+            "--stall", type=float, default=given.message_s, help="seconds within a message"
+        )
+        parser.add_argument("--drain", type=float, default=DRAIN_S, help="seconds after SIGTERM")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the listener."""
