@@ -16,12 +16,15 @@ REACHED = (
     "apps.worklists.performing",
     "apps.dimse",
 )
-# Raised there for pages, rendering and the import of files only.
+# Raised there for pages, rendering, STOW-RS and the import of files only.
 NEVER = {
     "worklists.nothing-to-undo",
     "studies.cannot-render",
     "studies.not-a-dicom-file",
     "core.error",
+    "studies.metadata",
+    "studies.bulk-missing",
+    "studies.bulk-syntax",
 }
 
 
