@@ -61,6 +61,9 @@ class Hub:
         """Add a page; its queue gives events, and None when the server stops."""
         queue: asyncio.Queue[bytes | None] = asyncio.Queue(BACKLOG)
         self._queues[queue] = frozenset(topics)
+        if self.closing:  # admitted before the server's stop, here after it
+            queue.put_nowait(None)
+            return queue
         if self._listener is None or self._listener.done():
             self._listener = asyncio.get_running_loop().create_task(self._listen())
         return queue

@@ -222,26 +222,59 @@ def test_as_root_no_folder_of_others_changes(tmp_path: Path) -> None:
         assert modes(closed) | modes(Path(sys.prefix)) == before
 
 
-def test_a_second_beat_waits_for_the_first(running_product: Product) -> None:
-    locks = (
-        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND granted = %s"
-    )
+def second_beat(made: Product, said: Path) -> "subprocess.Popen[bytes]":
     beat = [str(Path(sys.executable).parent / "celery"), "-A", "pacs_site.celery:app", "beat"]
-    second = subprocess.Popen(
-        [*beat, "--pidfile=", "--schedule", str(running_product.home / "second-beat")],
-        cwd=CHECKOUT,
-        env=running_product.environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    with said.open("wb") as out:
+        return subprocess.Popen(
+            [*beat, "--pidfile=", "--schedule", str(said.with_suffix(".schedule"))],
+            cwd=CHECKOUT,
+            env=made.environment,
+            stdout=out,
+            stderr=out,
+        )
+
+
+def assert_one_holds_and_one_waits(made: Product, said: Path) -> None:
+    locks: list[tuple[bool, int]] = []
+    for _ in ticks(60):
+        locks = made.sql(
+            "SELECT granted, count(*) FROM pg_locks "
+            "WHERE locktype = 'advisory' AND objid = %s GROUP BY granted ORDER BY granted",
+            LOCK,
+        )
+        if locks == [(False, 1), (True, 1)]:
+            return
+    supervised = made.supervisor.states()["beat"]
+    pytest.fail(f"{locks}\nsupervised: {supervised}\nsecond: {said.read_text()}")
+
+
+def test_a_second_beat_waits_for_the_first(running_product: Product, tmp_path: Path) -> None:
+    second = second_beat(running_product, tmp_path / "said")
     try:
-        waiting = []
-        for _ in ticks(160):
-            waiting = running_product.sql(locks, LOCK, False)
-            if waiting == [(1,)]:
-                break
-        assert waiting == [(1,)]
-        assert running_product.sql(locks, LOCK, True) == [(1,)]
+        assert_one_holds_and_one_waits(running_product, tmp_path / "said")
     finally:
         second.kill()
         second.wait()
+
+
+def test_a_beat_that_finds_no_database_does_not_begin_without_its_lock(
+    running_product: Product, tmp_path: Path
+) -> None:
+    """Celery logs what a receiver of its signals raises, and goes on."""
+    said = tmp_path / "said"
+    running_product.supervisor.rpc.stopProcess("postgres")
+    second = second_beat(running_product, said)
+    try:
+        for _ in ticks(60):
+            if "beat.no-database" in said.read_text():
+                break
+        else:
+            pytest.fail(said.read_text())
+        running_product.supervisor.rpc.startProcess("postgres")
+        running_product.wait_ready()
+        assert_one_holds_and_one_waits(running_product, said)
+    finally:
+        second.kill()
+        second.wait()
+        if running_product.supervisor.states()["postgres"]["statename"] != "RUNNING":
+            running_product.supervisor.rpc.startProcess("postgres")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pacs_site.live import Hub
 from pacs_site.up.supervision import ticks
 from tests.product import CHECKOUT, Product
 
@@ -127,14 +128,24 @@ def test_a_restart_of_the_database_makes_pages_ask_again(
 
 
 def test_open_pages_do_not_hold_up_a_restart(running_product: Product, token: str) -> None:
+    written = running_product.home / "logs" / "web.log"
+    before = written.stat().st_size
     with pages(running_product, token, 5) as opened:
-        running_product.supervisor.rpc.stopProcess("web")
-        for page in opened:
-            page.response.read()  # ends
-        log = (running_product.home / "logs" / "web.log").read_text()
-        assert "refused to gracefully stop" not in log
-    running_product.supervisor.rpc.startProcess("web")
-    running_product.wait_ready()
+        try:
+            running_product.supervisor.rpc.stopProcess("web")
+            for page in opened:
+                page.response.read()  # ends
+        finally:
+            running_product.supervisor.rpc.startProcess("web")
+            running_product.wait_ready()
+    assert "refused to gracefully stop" not in written.read_text()[before:]
+
+
+def test_a_page_that_joins_after_the_stop_ends_at_once() -> None:
+    """It was admitted before the stop; the server would wait for it in vain."""
+    hub = Hub()
+    hub.close()
+    assert hub.join(["reading-list"]).get_nowait() is None
 
 
 def headers_of(made: Product, path: str, **given: str) -> tuple[int, dict[str, str], bytes]:
