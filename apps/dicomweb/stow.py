@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
-from apps.archive.incoming import Staged, discard_staged, stage_part10
+from apps.archive.incoming import Staged, discard_staged, stage_each
 from apps.archive.storage import StorageError
 from apps.core import clock
 from apps.core.actors import Actor
@@ -17,7 +17,7 @@ from apps.dicomweb.accept import MediaRange, accepted, chosen, media_range
 from apps.dicomweb.bulk import Spool, UnusedPartError
 from apps.dicomweb.door import DOOR, base_address, door
 from apps.dicomweb.errors import MalformedError, UnsupportedMediaTypeError
-from apps.dicomweb.multipart import IncomingPart, MultipartReader
+from apps.dicomweb.multipart import MultipartReader
 from apps.dicomweb.store_answer import JSON, OFFERS, XML, Outcome, answer, outcome_of, refused
 from apps.studies.compose import SOP_CLASS_UID, SOP_INSTANCE_UID, compose, uid_in
 from apps.studies.ingest.received import read_received
@@ -75,18 +75,9 @@ def _boundary(kind: MediaRange) -> str:
 
 def _files(reader: MultipartReader) -> Iterator[Staged | Outcome]:
     """Stream each part to the archive; what cannot be staged is answered as a failure."""
-    for part in reader.parts():
-        yield _file(part)
-
-
-def _file(part: IncomingPart) -> Staged | Outcome:
-    chunks = part.chunks()
-    staged = stage_part10(chunks)
-    if staged is None:
-        for _ in chunks:
-            pass  # read to the next boundary
-        return refused(MalformedError("A part is no DICOM file. It was not kept."))
-    return staged
+    for staged in stage_each(part.chunks() for part in reader.parts()):
+        message = "A part is no DICOM file. It was not kept."
+        yield staged or refused(MalformedError(message))
 
 
 def _composed(reader: MultipartReader, media_type: str) -> Iterator[Staged | Outcome]:
