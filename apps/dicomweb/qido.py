@@ -8,13 +8,13 @@ from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
-from pydicom.datadict import keyword_dict
 
 from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import DOOR, base_address, door
 from apps.dicomweb.errors import MalformedError
+from apps.dicomweb.result_attributes import Plan, plans, steps_of, wanted
 from apps.studies.dicom_json import text_element
-from apps.studies.query import ATTRIBUTES, Level, Query, Row, search
+from apps.studies.query import Level, Query, Row, search
 from apps.studies.query.attributes import (
     IN_REQUEST,
     REQUEST_ATTRIBUTES_SEQUENCE,
@@ -33,7 +33,7 @@ PATHS = {
     Level.IMAGE: (STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, SOP_INSTANCE_UID),
 }
 NAMES = ("studies", "series", "instances")
-_NAMED = {tag: (f"{tag:08X}", a.vr, a.level <= Level.STUDY) for tag, a in ATTRIBUTES.items()}
+UNICODE = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}
 
 
 @door("GET", gives=OFFERS, parameters=CONTROLS)
@@ -66,18 +66,14 @@ def parse(parameters: Mapping[str, list[str]], level: Level, path: Mapping[int, 
     for name, values in parameters.items():
         if name.lower() in CONTROLS:
             continue
-        tag = _tag(name)
-        outer = _tag(name.partition(".")[0])
+        steps = steps_of(name)
+        outer, tag = steps[0], steps[-1]
         if outer != tag and not (outer == REQUEST_ATTRIBUTES_SEQUENCE and tag in IN_REQUEST):
             tag = outer  # within a sequence that is not indexed: never the outer attribute's key
         text = "\\".join(value for value in values if value)
         if tag in path and path[tag] and text not in ("", path[tag]):
             text = f"{path[tag]}-"  # the path names one, the key another: nothing can match both
         keys[tag] = text or keys.get(tag, "")
-    for name in parameters.get("includefield", []):
-        for one in name.split(","):
-            if one and one != "all":
-                _tag(one)
     return Query(
         level,
         keys,
@@ -90,10 +86,13 @@ def parse(parameters: Mapping[str, list[str]], level: Level, path: Mapping[int, 
 
 def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> HttpResponse:
     media_type = chosen(accepted(request), OFFERS)
-    query = parse(dict(request.GET.lists()), level, path)
+    parameters = dict(request.GET.lists())
+    query = parse(parameters, level, path)
+    fields = wanted(parameters.get("includefield", ()), level, query.keys, path)
     answer = search(actor=request.actor, query=query, door=DOOR)  # type: ignore[attr-defined]
     base = base_address(request)
-    response = HttpResponse(_json(answer.rows, level, base), content_type=media_type)
+    body = _json(answer.rows, level, base, *plans(fields, level))
+    response = HttpResponse(body, content_type=media_type)
     warnings = []
     if answer.unsupported:
         ignored = ", ".join(f"{tag:08X}" for tag in sorted(answer.unsupported))
@@ -108,29 +107,29 @@ def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> Http
     return response
 
 
-def _json(rows: Sequence[Row], level: Level, base: str) -> bytes:
+def _json(rows: Sequence[Row], level: Level, base: str, own: Plan, shared: Plan) -> bytes:
     """Return the rows as a JSON array, attributes in the order of their names (PS3.18 F.2.2).
 
     What lies above the level asked for is written once for all rows that share it.
     """
-    shared: dict[int, dict[str, Any]] = {}
+    written: dict[int, dict[str, Any]] = {}
     result = []
     for row in rows:
-        above = shared.get(id(row.above))
+        above = written.get(id(row.above))
         if above is None:
-            elements = _elements(row.above)
+            elements = UNICODE | _elements(row.above, shared)
             above = {name: orjson.Fragment(orjson.dumps(e)) for name, e in elements.items()}
-            shared[id(row.above)] = above
+            written[id(row.above)] = above
         address = _address(row, level, base)
-        result.append({**above, **_elements(row.own), RETRIEVE_URL: address})
+        result.append({**above, **_elements(row.own, own), RETRIEVE_URL: address})
     return orjson.dumps(result, option=orjson.OPT_SORT_KEYS)
 
 
-def _elements(values: Mapping[int, Any]) -> dict[str, Any]:
+def _elements(values: Mapping[int, Any], fields: Plan) -> dict[str, Any]:
     result: dict[str, Any] = {}
     request: dict[str, Any] = {}
-    for tag, value in values.items():
-        name, vr, always = _NAMED[tag]
+    for tag, name, vr, always in fields:
+        value = values[tag]
         if tag in IN_REQUEST:
             if value:
                 request[name] = text_element(vr, value)
@@ -147,20 +146,6 @@ def _address(row: Row, level: Level, base: str) -> dict[str, Any]:
     steps = zip(NAMES, PATHS[level], strict=False)
     address = "".join(f"/{name}/{row[tag]}" for name, tag in steps)
     return {"vr": "UR", "Value": [base + address]}
-
-
-def _tag(name: str) -> int:
-    """Return the tag that a parameter names; of a path, the last step's."""
-    last = name.rpartition(".")[2]
-    if len(last) == 8:
-        try:
-            return int(last, 16)
-        except ValueError:
-            pass
-    if last in keyword_dict:
-        return keyword_dict[last]
-    message = f"{name} is no attribute of DICOM."
-    raise MalformedError(message)
 
 
 def _number(parameters: Mapping[str, list[str]], name: str) -> int | None:
