@@ -20,3 +20,5 @@ urlpatterns = [
     path("perform/", include("apps.worklists.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
+
+handler500 = "pacs_site.outage.failed"

@@ -2,12 +2,14 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.dimse.installation import Installation, installation
 from tests.product import Product, product
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -113,4 +115,13 @@ def running_product() -> Iterator[Product]:
     """
     with product() as made:
         made.up()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def installed() -> Iterator[Installation]:
+    """A durable installation; its DICOM listener is started by each test as it needs it."""
+    folder = Path(tempfile.mkdtemp(prefix=f"isocenter-test-{os.getpid()}-dimse")).resolve()
+    folder.chmod(0o711)
+    with installation(folder) as made:
         yield made

@@ -10,7 +10,7 @@ import threading
 import psycopg
 import structlog
 from celery.signals import worker_process_init, worker_ready, worker_shutting_down
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 from apps.core.steps import OUTBOX_CHANNEL
 from apps.core.tasks import relay_once
@@ -37,11 +37,17 @@ class Relay(threading.Thread):
         while not self._stopping.is_set():
             try:
                 self._listen()
+            except (psycopg.OperationalError, OperationalError, InterfaceError) as error:
+                log.warning("outbox.database-away", reason=str(error))
+                self._pause()
             except Exception as error:
                 log.warning("outbox.relay-fault", exc_info=error)
-                connections.close_all()
-                self._stopping.wait(PAUSE_AFTER_FAULT_S)
+                self._pause()
         connections.close_all()
+
+    def _pause(self) -> None:
+        connections.close_all()
+        self._stopping.wait(PAUSE_AFTER_FAULT_S)
 
     def _listen(self) -> None:
         params = connection.get_connection_params()

@@ -20,6 +20,7 @@ from types import FrameType
 
 import structlog
 
+from apps.dimse.domain import End
 from apps.dimse.upper.acceptor import Association, Limits, Provider
 
 log = structlog.get_logger("isocenter.dimse")
@@ -65,20 +66,32 @@ class Crew:
         self._gone = threading.Condition(self._lock)
 
     def take(self, sock: socket.socket, address: str, provider: Provider, limits: Limits) -> None:
-        """Serve the connection in a thread; beyond the bound only to refuse it, then not at all."""
+        """Serve the connection in a thread; beyond the bound only to refuse it, then not at all.
+
+        Where all places are taken, the one that has waited longest for a message gives its own up.
+        """
         with self._lock:
             count = len(self._active)
             if count >= self._max + _REJECTING_EXTRA:
                 sock.close()
                 log.warning("connection dropped", address=address, associations=count)
                 return
+            full = count >= self._max and not self._make_room(limits.crowded_idle_s)
             association = Association(sock, address, provider, limits)
             self._active.add(association)
             hand = self._idle.pop() if self._idle else None
         if hand is None:
             hand = _Hand(self)
             hand.start()
-        hand.give(Job(association, full=count >= self._max))
+        hand.give(Job(association, full=full))
+
+    def _make_room(self, idle_s: float) -> bool:
+        """End the idlest association, if it has been idle for so long."""
+        idlest = max(self._active, key=lambda one: one.idle_s)
+        if idlest.idle_s <= idle_s:
+            return False
+        idlest.drain("idle while others waited for room", End.TIMED_OUT)
+        return True
 
     def serve(self, job: Job) -> None:
         """Run one association; called in a hand's thread."""

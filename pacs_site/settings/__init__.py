@@ -8,8 +8,9 @@ from pathlib import Path
 
 from environs import Env
 
-from pacs_site import home
+from pacs_site import home, logs
 
+logs.configure()
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = Env()
 HOME = home.find_home(BASE_DIR)
@@ -175,6 +176,7 @@ CONTENT_SECURITY_POLICY = {
 }
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or home.broker_url(HOME)
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long it is away, nobody has to be restarted
 CELERY_TASK_ROUTES = ["apps.core.tasks.route"]
 CELERY_BEAT_SCHEDULE = {
     # What lost its wake-up, or waits for a peer to come back.

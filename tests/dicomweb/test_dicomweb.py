@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from django.db import OperationalError
 from PIL import Image
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, RLELossless
 
 from apps.accounts.domain import Role
+from apps.archive.storage import storage_named
 from apps.audit.models import AuditEvent
 from apps.core.uids import new_uid
+from apps.dicomweb import stow
 from apps.dicomweb.errors import FAILURE_REASON, STATUS
 from apps.studies.models import Instance
+from apps.studies.services import instances_record
 from tests.dicomweb.conftest import multipart
 from tests.factories.dicom import as_file, ct_slice, dataset_bytes
 
@@ -245,3 +249,27 @@ def test_every_refusal_has_its_status():
         "studies.does-not-match",
         "studies.defective",
     }
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_after_a_commit_leaves_no_row_without_its_file(web, monkeypatch):
+    def lost(**arguments):
+        instances_record(**arguments)
+        message = "the connection was lost; whether the commit was reached nobody knows"
+        raise OperationalError(message)
+
+    monkeypatch.setattr(stow, "BATCH", 2)
+    monkeypatch.setattr(stow, "instances_record", lost)
+    study = new_uid()
+    sent = [as_file(ct_slice(study=study, number=n)) for n in range(1, 4)]
+    web.raise_request_exception = False
+    answer = web.post("/dicom-web/studies", **multipart(*sent))
+    assert (answer.status_code, answer["Retry-After"]) == (503, "10")
+    assert answer.json()["type"] == "urn:isocenter:database-away"
+    locations = [one.stored_object.locations.get() for one in Instance.objects.all()]
+    assert len(locations) == 2
+    for location in locations:
+        assert storage_named(location.storage).read(location.key)
+    monkeypatch.undo()
+    assert web.post("/dicom-web/studies", **multipart(*sent)).status_code == 200
+    assert Instance.objects.count() == 3

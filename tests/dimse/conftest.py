@@ -1,8 +1,5 @@
-import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +9,7 @@ from apps.dimse.scp import HANDLERS
 from apps.dimse.sop_classes import Service
 from apps.dimse.statuses import ANSWERS
 from apps.dimse.upper.acceptor import Limits, Record
-from tests.dimse.installation import Installation, installation
+from tests.dimse.installation import Installation
 from tests.dimse.servers import Server
 
 OUTSIDE = {0x0211}
@@ -39,15 +36,6 @@ class WatchedProvider(IsocenterProvider):
     def ended(self, record: Record) -> None:
         self.watched.append(record)
         IsocenterProvider.ended(self, record)
-
-
-@pytest.fixture(scope="session")
-def installed() -> Iterator[Installation]:
-    """A durable installation; its listener is started by each test as it needs it."""
-    folder = Path(tempfile.mkdtemp(prefix=f"isocenter-test-{os.getpid()}-dimse")).resolve()
-    folder.chmod(0o711)
-    with installation(folder) as made:
-        yield made
 
 
 @pytest.fixture

@@ -58,12 +58,18 @@ class Installation:
         }
         return outside | {"ISOCENTER_HOME": str(self.home)} | self.environment
 
-    def start(self, *arguments: str, wrapper: tuple[str, ...] = (), open_ae: bool = True) -> None:
+    def start(
+        self,
+        *arguments: str,
+        wrapper: tuple[str, ...] = (),
+        open_ae: bool = True,
+        **variables: str,
+    ) -> None:
         """Start the listener, ending one that runs."""
         if self.listener is not None:
             self.stop()
-        self.environment = {"ISOCENTER_OPEN_AE": "1" if open_ae else "0"}
-        self.is_plain = open_ae and not arguments and not wrapper
+        self.environment = {"ISOCENTER_OPEN_AE": "1" if open_ae else "0"} | variables
+        self.is_plain = open_ae and not (arguments or wrapper or variables)
         with (self.home / "listener.log").open("ab") as log:
             self.listener = subprocess.Popen(
                 [

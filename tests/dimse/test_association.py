@@ -12,6 +12,7 @@ import pytest
 from pynetdicom import AE
 from structlog.testing import capture_logs
 
+from apps.dimse.domain import End
 from apps.dimse.scp.verification import echo
 from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.acceptor import Association, AssociationRefusedError, Limits
@@ -153,6 +154,22 @@ def test_one_too_many_is_rejected_politely_and_served_later() -> None:
         wait_until_idle(server)
         with Peer(server) as peer:
             peer.associate()
+
+
+def test_where_there_is_no_room_the_idlest_makes_some() -> None:
+    limits = Limits(artim_s=5, message_s=5, idle_s=600, crowded_idle_s=0)
+    provider = OpenProvider(ECHO)
+    with Server(provider, limits, most=2) as server:
+        with Peer(server) as idlest, Peer(server) as other, Peer(server) as late:
+            idlest.associate()
+            other.associate()
+            late.associate()
+            assert idlest.pdu()[0] == pdu.ABORT
+            other.socket.sendall(pdu.RELEASE_RQ_PDU)
+            assert other.pdu()[0] == pdu.RELEASE_RP
+        wait_until_idle(server)
+    [ended] = [record for record in provider.records if record.end is End.TIMED_OUT]
+    assert ended.outcome == "aborted: idle while others waited for room"
 
 
 def test_fragments_of_one_byte_make_a_command() -> None:

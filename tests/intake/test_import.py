@@ -6,12 +6,14 @@ import zipfile
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from apps.accounts.models import Site
 from apps.archive.storage import write_storage
 from apps.core.uids import new_uid
 from apps.studies import importing
 from apps.studies.models import Instance, Study
+from apps.studies.services import instances_record, taking
 from tests.factories.dicom import as_file, ct_slice, dataset_bytes
 
 pytestmark = pytest.mark.django_db
@@ -122,3 +124,18 @@ def test_a_damaged_zip_is_told_and_the_folder_goes_on(tmp_path, monkeypatch, dam
     assert "Left alone: 1 " in out
     assert "a.zip" in err
     assert Instance.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_fault_after_a_commit_leaves_no_row_without_its_file(folder, monkeypatch):
+    def lost(**arguments):
+        instances_record(**arguments)
+        raise OperationalError
+
+    monkeypatch.setattr(taking, "BATCH", 2)
+    monkeypatch.setattr(taking, "instances_record", lost)
+    with pytest.raises(OperationalError):
+        run(folder[0])
+    kept = [one.stored_object.locations.get().key for one in Instance.objects.all()]
+    assert kept
+    assert all(write_storage().read(key) for key in kept)

@@ -53,19 +53,6 @@ def test_a_second_up_says_that_it_runs(running_product: Product) -> None:
     assert "already running" in running_product.up()
 
 
-@pytest.mark.parametrize("name", ["web", "dimse", "mllp", "worker", "beat", "valkey"])
-def test_a_killed_process_is_started_again(running_product: Product, name: str) -> None:
-    old = running_product.kill(name)
-    running_product.wait_restarted(name, old)
-    running_product.wait_ready()
-
-
-def test_after_a_kill_of_the_database_all_doors_answer_again(running_product: Product) -> None:
-    old = running_product.kill("postgres")
-    running_product.wait_restarted("postgres", old)
-    running_product.wait_ready()
-
-
 def test_workers_of_a_killed_web_server_go_with_it(running_product: Product) -> None:
     parent = running_product.pid("web")
     listed = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()

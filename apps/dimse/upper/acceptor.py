@@ -41,11 +41,19 @@ PROCESSING_FAILURE = 0x0110
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a peer may take, in seconds, and how much we let it send at once."""
+    """How long a peer may take, in seconds, and how much we let it send at once.
+
+    Attributes:
+        artim_s: to ask for an association.
+        message_s: within a message.
+        idle_s: between messages.
+        crowded_idle_s: between messages, while others find no room.
+    """
 
     artim_s: float = 30.0
     message_s: float = 60.0
     idle_s: float = 600.0
+    crowded_idle_s: float = 30.0
     max_pdu_bytes: int = 1024 * 1024
     max_identifier_bytes: int = 16 * 1024 * 1024
 
@@ -145,8 +153,8 @@ class Association:
         self._admission: Admission | None = None
         self._extended: tuple[pdu.ExtendedNegotiation, ...] = ()
         self._provider = provider
-        self._idle = False
-        self._draining = False
+        self._idle_since: float | None = None
+        self._ending: tuple[str, End] | None = None
 
     @property
     def admission(self) -> Admission:
@@ -168,10 +176,16 @@ class Association:
 
     # -- from outside ---------------------------------------------------------------------
 
-    def drain(self) -> None:
+    @property
+    def idle_s(self) -> float:
+        """For how many seconds it has waited for a message; 0 while it has one, or is ending."""
+        since = self._idle_since
+        return 0.0 if since is None or self._ending else time.monotonic() - since
+
+    def drain(self, why: str = "shutting down", end: End = End.SHUT_DOWN) -> None:
         """End after the message in hand; called from the listener's thread."""
-        self._draining = True
-        if self._idle:
+        self._ending = why, end
+        if self._idle_since is not None:
             with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
                 self.wire.socket.shutdown(socket.SHUT_RD)
 
@@ -276,13 +290,12 @@ class Association:
     def _serve(self) -> None:
         wire, limits = self.wire, self.limits
         while True:
-            self._idle = True
+            self._idle_since = time.monotonic()
             wire.receive_timeout(limits.idle_s)
-            if self._draining:
-                message = "shutting down"
-                raise PeerGoneError(message)
+            if self._ending:
+                raise PeerGoneError(self._ending[0])
             wire.wait()
-            self._idle = False
+            self._idle_since = None
             wire.receive_timeout(limits.message_s)
             context, command = self.read_command()
             self.record.in_message = True
@@ -394,9 +407,9 @@ class Association:
             self._abort(pdu.ABORT_UNEXPECTED_PDU, f"aborted: unexpected PDU {control.kind:#04x}")
 
     def _end_by_loss(self, error: PeerGoneError) -> None:
-        if self._draining:
-            why = "aborted: shutting down"
-            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, why, End.SHUT_DOWN)
+        if self._ending:
+            why, end = self._ending
+            self._abort(pdu.ABORT_REASON_NOT_SPECIFIED, f"aborted: {why}", end)
         elif not self.wire.bytes_in:
             self.record.outcome, self.record.end = "probe: nothing was sent", End.PROBE
         else:

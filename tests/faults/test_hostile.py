@@ -1,0 +1,126 @@
+"""Modalities and scanners that misbehave: nothing half is seen, memory is flat, others go on."""
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from apps.dimse.upper import pdu
+from apps.dimse.upper.requestor import PeerUnreachableError, Requestor, store_command
+from pacs_site.up.progress import say
+from pacs_site.up.supervision import ticks
+from tests.factories.dicom import dataset_bytes
+from tests.faults.killing import Siege, children, rss_kb
+from tests.faults.ledger import samples
+from tests.product import Product, product
+
+pytestmark = [pytest.mark.e2e, pytest.mark.peer]
+CT, VERIFICATION = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.1.1"
+EXPLICIT = "1.2.840.10008.1.2.1"
+
+
+def peer(made: Product, *abstracts: str) -> Requestor:
+    """Open an association with a context for each abstract syntax."""
+    return Requestor.open(
+        host="127.0.0.1",
+        port=made.dicom_port,
+        called_ae=made.ae_title,
+        calling_ae="HOSTILE",
+        contexts=[
+            pdu.ProposedContext(2 * index + 1, abstract, (EXPLICIT,))
+            for index, abstract in enumerate(abstracts)
+        ],
+    )
+
+
+def half_an_object(made: Product) -> Requestor:
+    """Open an association and send two thirds of an object."""
+    [sample] = samples(1, size=512)
+    opened = peer(made, CT)
+    opened.wire.send(opened.wire.message(1, store_command(CT, sample.uid, 1)))
+    half = dataset_bytes(sample.part10)[:350_000]
+    opened.wire.send(b"".join(opened.wire._fragments(1, half, 0, last=False)))
+    return opened
+
+
+def probe(made: Product) -> None:
+    """Connect and leave, as a port scanner does."""
+    socket.create_connection(("127.0.0.1", made.dicom_port), timeout=10).close()
+
+
+def storm(made: Product, *, probes: int, associations: int, halves: int) -> None:
+    """Misbehave in every way; on return every connection of it is closed."""
+    for _ in range(probes):
+        probe(made)
+    with contextlib.ExitStack() as stack:
+        for number in range(halves):
+            opened = half_an_object(made)
+            stack.callback(opened.abort if number % 2 else opened.wire.close)
+            stack.callback(peer(made, *(f"1.3.6.1.4.1.9.{n + 1}" for n in range(128))).wire.close)
+        refused = 0
+        for _ in range(associations):
+            try:
+                stack.callback(peer(made, VERIFICATION).wire.close)
+            except PeerUnreachableError:
+                refused += 1
+        assert refused < associations
+
+
+def workers(made: Product) -> set[int]:
+    """Return the processes that answer peers."""
+    return {pid for name in ("dimse", "web") for pid in children(made.pid(name))}
+
+
+def until(seconds: float, wanted: Callable[[], object]) -> float:
+    """Wait until something is so; return the seconds it took."""
+    began = time.monotonic()
+    for _ in ticks(seconds):
+        if wanted():
+            return time.monotonic() - began
+    raise AssertionError(f"not so after {seconds} s")
+
+
+def weather(
+    siege: Siege, rounds: int, *, probes: int, associations: int, halves: int
+) -> Iterator[tuple[float, int]]:
+    """Storm so many rounds; yield each one's seconds to the next stored object, and KiB grown."""
+    made = siege.made
+    storm(made, probes=probes, associations=associations, halves=halves)  # threads, connections
+    siege.wait_serving()
+    at_work, before = workers(made), rss_kb(made)
+    for _ in range(rounds):
+        storm(made, probes=probes, associations=associations, halves=halves)
+        began = time.monotonic()
+        siege.wait_serving(10)
+        took = time.monotonic() - began
+        assert workers(made) == at_work  # nobody died of it
+        after = rss_kb(made)
+        yield took, max(after[pid] - before[pid] for pid in at_work)
+    until(10, lambda: not siege.orphans())  # halves leave no file
+    assert siege.judge().good
+
+
+def test_a_storm_leaves_nothing_behind(running_product: Product) -> None:
+    siege = Siege(running_product, running_product.token())
+    for _, grown in weather(siege, 1, probes=100, associations=120, halves=4):
+        assert grown < 20 << 10  # a hundred threads with their connections, at most
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(3600)
+def test_ten_storms_leave_nothing_behind(capsys: pytest.CaptureFixture[str]) -> None:
+    with product() as made:
+        made.up()
+        siege = Siege(made, made.token())
+        siege.wait_serving()
+        rounds = list(weather(siege, 10, probes=1000, associations=500, halves=20))
+    took, grown = [each[0] for each in rounds], [each[1] for each in rounds]
+    with capsys.disabled():
+        say(
+            f"\n10 storms of 1000 probes, 500 associations, 20 halves: next object stored after at"
+            f" most {max(took):.1f} s; most that a process grew, KiB: {grown}"
+        )
+    assert grown[-1] < 16 << 10
+    assert grown[-1] - grown[4] < 4 << 10  # what was warmed up stays as it is
