@@ -32,3 +32,12 @@ DOWNLOADED = register(
 )
 PURGED = register("studies.quarantine.purged", Action.DELETE, "Removed decided quarantine files")
 RULE_SAVED = register("studies.intake-rule.saved", Action.UPDATE, "Changed a rule of intake")
+VERSION_CHOSEN = register(
+    "studies.version.chosen", Action.UPDATE, "Chose which version of an image is current"
+)
+VERSION_UNDONE = register(
+    "studies.version.undone", Action.UPDATE, "Took back the choice of an image's version"
+)
+VERSIONS_VIEWED = register(
+    "studies.versions.viewed", Action.READ, "Compared the versions of an image"
+)

@@ -29,6 +29,15 @@ class MatchReason(enum.StrEnum):
     PERSON = "person"
 
 
+class Difference(enum.StrEnum):
+    """In what a data set differs from the current one of its SOP Instance UID, graver last."""
+
+    ENCODING = "encoding"
+    HEADER = "header"
+    UNKNOWN = "unknown"
+    PIXELS = "pixels"
+
+
 class IntakeAction(enum.StrEnum):
     """What becomes of objects with defects, by who sent them."""
 

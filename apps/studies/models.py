@@ -9,6 +9,7 @@ from apps.patients.models import Patient
 from apps.studies.domain import (
     Availability,
     Completeness,
+    Difference,
     IntakeAction,
     MatchReason,
     QuarantineState,
@@ -140,12 +141,33 @@ class Instance(models.Model):
 
 
 class InstanceVersion(models.Model):
-    """Another data set that came later under the same SOP Instance UID: kept, not served."""
+    """Another data set under the same SOP Instance UID: kept, not served.
+
+    It came later, or it was current until a person chose another. In what it differs from the
+    current one is found out beside the ingest.
+    """
 
     instance = models.ForeignKey(Instance, on_delete=models.PROTECT, related_name="versions")
     stored_object = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="+")
     source = models.CharField(max_length=100)
     received_at = models.DateTimeField()
+    current_source = models.CharField(
+        max_length=100, blank=True, help_text="who sent what was chosen in place of this"
+    )
+    difference = models.CharField(
+        max_length=16, blank=True, choices=[(d.value, d.value) for d in Difference]
+    )
+    difference_words = models.CharField(max_length=300, blank=True)
+    differing_frame = models.PositiveIntegerField(null=True, help_text="the first, from 1")
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="to compare it")
+    compared_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["id"], condition=models.Q(compared_at=None), name="version_to_compare"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.instance} at {self.received_at:%F %T}"

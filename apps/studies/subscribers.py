@@ -1,11 +1,18 @@
 """What studies listen to."""
 
+import structlog
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.events import Event, subscribe
 from apps.studies.services import order_match_waiting
 from apps.studies.services.quarantine import quarantine_replaced
 from apps.studies.steps import damage_close, damage_open
+from apps.studies.tasks import compare_versions
+
+log = structlog.get_logger(__name__)
 
 
 @subscribe("orders.order.placed")
@@ -38,3 +45,16 @@ def close_damage(event: Event) -> None:
         actor=system_actor("verifier"),
         at=event.published_at,
     )
+
+
+@subscribe("studies.instance.came-again")
+def compare_with_current(event: Event) -> None:
+    """Ask a worker to compare; where the broker is down, the beat finds the work later."""
+    transaction.on_commit(_wake)
+
+
+def _wake() -> None:
+    try:
+        compare_versions.delay()
+    except OperationalError as error:
+        log.warning("studies.comparer-not-woken", reason=str(error))

@@ -5,6 +5,7 @@ from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
 from apps.studies.services import studies_settle
 from apps.studies.services.quarantine import quarantine_purge
+from apps.studies.services.versions import versions_compare
 
 
 @pacs_task()
@@ -19,3 +20,9 @@ def purge_quarantine() -> None:
     """Remove the files of what was decided long enough ago."""
     while quarantine_purge(actor=system_actor("quarantine"), at=clock.now()):
         pass
+
+
+@pacs_task(time_limit=1800)
+def compare_versions() -> None:
+    """Find out in what images that came again differ from the current ones."""
+    versions_compare(at=clock.now())

@@ -11,6 +11,7 @@ from apps.workspace.views import (
     palette,
     patients,
     quarantine,
+    versions,
 )
 
 
@@ -46,6 +47,10 @@ urlpatterns = [
     path("quarantine/<int:pk>/", quarantine.held, name="quarantine-object"),
     path("quarantine/<int:pk>/file/", quarantine.download, name="quarantine-download"),
     path("quarantine/<slug:verb>/", quarantine.decide, name="quarantine-decide"),
+    path("images/<int:pk>/versions/", versions.versions, name="versions"),
+    path("images/<int:pk>/versions/choose/", versions.choose, name="versions-choose"),
+    path("images/<int:pk>/versions/undo/", versions.undo, name="versions-undo"),
+    path("images/<int:pk>/versions/<int:stored>/", versions.picture, name="version-picture"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit-event"),
     path("administration/", administration.index, name="administration"),

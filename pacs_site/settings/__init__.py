@@ -197,6 +197,12 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 20.0,
         "options": {"expires": 20.0},
     },
+    # Images that came again, whose wake-up was lost or whose current one was chosen anew.
+    "versions-compare": {
+        "task": "apps.studies.tasks.compare_versions",
+        "schedule": 30.0,
+        "options": {"expires": 30.0},
+    },
     # What was released or discarded can be looked at and taken back for a month.
     "quarantine-purge": {
         "task": "apps.studies.tasks.purge_quarantine",

@@ -217,6 +217,18 @@ ASKS |= {
     "workspace:attention-undo verb=reopen": attention(lambda place: place.closed, "reopen"),
     "workspace:audit": plain(),
     "workspace:audit-event": lambda place, world: Ask({"pk": world.event.pk}, same=True),
+    "workspace:versions": one(lambda place: place.image),
+    "workspace:version-picture": lambda place, world: Ask(
+        {"pk": place.image.pk, "stored": place.version.stored_object_id}
+    ),
+    "workspace:versions-choose": lambda place, world: Ask(
+        {"pk": place.image.pk}, data={"stored": place.version.stored_object_id}
+    ),
+    "workspace:versions-undo": lambda place, world: Ask(
+        {"pk": place.image.pk},
+        query=dict.fromkeys(("current", "before"), place.image.stored_object_id),
+        data={},
+    ),
     "workspace:quarantine": lambda place, world: Ask(mark=place.held.source),
     "workspace:quarantine-object": lambda place, world: Ask({"pk": place.held.pk}),
     "workspace:quarantine-download": lambda place, world: Ask({"pk": place.held.pk}),

@@ -26,7 +26,7 @@ from apps.scheduling import services as scheduling
 from apps.scheduling.models import Appointment, OpeningHours, Room, ScheduledStep
 from apps.studies.domain import IntakeAction
 from apps.studies.ingest.rules import forget_rules
-from apps.studies.models import QuarantinedObject, Study
+from apps.studies.models import Instance, InstanceVersion, QuarantinedObject, Study
 from apps.studies.services import instances_record
 from apps.studies.services.intake import intake_rule_save
 from apps.studies.services.quarantine import quarantine_discard
@@ -67,6 +67,8 @@ class Place:
     study: Study
     series: str
     instance: str
+    image: Instance
+    version: InstanceVersion
     reports: dict[str, Report]
     kept: KeptText
     unknown: OrderAttention
@@ -220,6 +222,8 @@ class Builder:
             study=study,
             series=series,
             instance=instance,
+            image=Instance.objects.get(sop_instance_uid=instance),
+            version=InstanceVersion.objects.get(instance__sop_instance_uid=instance),
             reports=found,
             kept=kept,
             unknown=unknown,
@@ -293,7 +297,7 @@ class Builder:
         return steps
 
     def images(self) -> tuple[Study, str, str]:
-        """One CT slice, stored through the one ingest and matched by the UID that we issued."""
+        """One CT slice, matched by the UID that we issued, that came once more with other words."""
         exam = self.exam()
         number = self.patient.identifiers.get()
         ds = ct_slice(
@@ -305,9 +309,11 @@ class Builder:
         )
         title = f"SCAN_{self.site.code}"
         ApplicationEntity.objects.create(ae_title=title, host="127.0.0.1", port=104, site=self.site)
+        first = as_file(ds)
+        ds.ImageComments = "once more"
         instances_record(
             actor=actor_for_ae(title, "127.0.0.1").actor,
-            batch=[stage(as_file(ds))],
+            batch=[stage(first), stage(as_file(ds))],
             at=clock.now(),
             door="dimse",
         )

@@ -1,4 +1,4 @@
-"""Pixels: decoding frames and rendering them for a screen."""
+"""Pixels: decoding frames, rendering them for a screen, comparing two pictures."""
 
 from apps.studies.imaging.decode import Frame, UndecodableError, decode_frame
 from apps.studies.imaging.render import Rendering, Window, render_frame

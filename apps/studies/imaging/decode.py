@@ -1,6 +1,7 @@
 """One frame as an array, whatever it was stored in."""
 
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +13,7 @@ from pydicom.uid import UID
 
 from apps.core.errors import DomainError
 from apps.studies.codecs import decode_beyond, is_beyond_pydicom
-from apps.studies.retrieve.frames import stored_frame
+from apps.studies.retrieve.frames import stored_frame, stored_frames
 from apps.studies.retrieve.outgoing import read_header
 from apps.studies.retrieve.select import Item
 
@@ -54,23 +55,34 @@ def decode_frame(item: Item, number: int = 1) -> Frame:
         NotFoundError: no such frame.
     """
     ds = read_header(item)
+    _require_size(item)
+    return Frame(_decoded(item, ds, stored_frame(item, number)), ds, number)
+
+
+def decode_frames(item: Item) -> Iterator[np.ndarray]:
+    """Yield the pixels of every frame, one in memory at a time; see `decode_frame`.
+
+    Raises:
+        UndecodableError: no pixel data, or no decoder.
+    """
+    ds = read_header(item)
+    _require_size(item)
+    for stored in stored_frames(item, range(1, item.frames + 1)):
+        yield _decoded(item, ds, stored)
+
+
+def _require_size(item: Item) -> None:
     if not item.rows or not item.columns:
         raise UndecodableError(sop_class_uid=item.sop_class_uid)
-    stored = stored_frame(item, number)
+
+
+def _decoded(item: Item, ds: Dataset, stored: bytes) -> np.ndarray:
     try:
-        pixels = _pixels(item, ds, stored)
-    except (
-        ValueError,
-        RuntimeError,
-        NotImplementedError,
-        AttributeError,
-        KeyError,
-        zlib.error,
-    ) as error:
+        return _pixels(item, ds, stored)
+    except (*_UNDECODABLE, zlib.error) as error:
         raise UndecodableError(
             transfer_syntax_uid=item.transfer_syntax_uid, reason=str(error)
         ) from error
-    return Frame(pixels, ds, number)
 
 
 def _pixels(item: Item, ds: Dataset, stored: bytes) -> np.ndarray:

@@ -22,7 +22,7 @@ def decode_findings(received: Received) -> tuple[Finding, ...]:
 
     What nothing here decodes, such as video, and frames of more than 256 MB are not judged.
     """
-    item = _item(received)
+    item = item_of(received)
     if item.pixel_offset is None or not (item.rows and item.columns):
         return ()
     size = item.rows * item.columns * max(item.bits_allocated or 8, 8) // 8
@@ -51,7 +51,8 @@ def _decodable(transfer_syntax_uid: str) -> bool:
         return False
 
 
-def _item(received: Received) -> Item:
+def item_of(received: Received) -> Item:
+    """Return what retrieval needs to give an object out that the index does not name."""
     staged, numbers = received.staged, received.numbers
     return Item(
         sop_instance_uid=received.sop_instance_uid,

@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import connection
@@ -19,12 +19,19 @@ REFRESHED = (*("completeness", "completeness_evidence", "number_of_series", "mod
 
 @dataclass(frozen=True, slots=True)
 class Filed:
-    """What became of one object of the batch."""
+    """What became of one object of the batch.
+
+    Attributes:
+        new: its UID was not here.
+        version: its UID was, with another data set.
+        kept: that data set came for the first time.
+    """
 
     received: Received
     instance_id: int
     new: bool
     version: bool = False
+    kept: bool = False
 
 
 def file_instances(
@@ -59,9 +66,37 @@ def file_instances(
         same = digest == received.staged.digest
         if not same and not _version_known(instance_id, received.staged.digest):
             _add_version(instance_id, received, source, at)
-            result.append(Filed(received, instance_id, new=False, version=True))
+            result.append(Filed(received, instance_id, new=False, version=True, kept=True))
         else:
             result.append(Filed(received, instance_id, new=False, version=not same))
+    return result
+
+
+def where_they_are(batch: Sequence[Received]) -> list[Received]:
+    """Return the batch with study and series of what is here already, or comes before in it.
+
+    What comes again belongs to its first, whatever study and series it names now; so none is made
+    that would stay empty.
+    """
+    homes = {
+        uid: {"study_instance_uid": study, "series_instance_uid": series}
+        for uid, study, series in Instance.objects.filter(
+            sop_instance_uid__in={received.sop_instance_uid for received in batch}
+        ).values_list(
+            "sop_instance_uid", "series__study__study_instance_uid", "series__series_instance_uid"
+        )
+    }
+    result = []
+    for received in batch:
+        home = homes.setdefault(
+            received.sop_instance_uid,
+            {
+                "study_instance_uid": received.study_instance_uid,
+                "series_instance_uid": received.series_instance_uid,
+            },
+        )
+        elsewhere = any(received.uids[name] != uid for name, uid in home.items())
+        result.append(replace(received, uids=received.uids | home) if elsewhere else received)
     return result
 
 

@@ -28,7 +28,12 @@ from apps.studies.ingest.lost import adopt_repeats
 from apps.studies.ingest.quarantine import Held, hold
 from apps.studies.ingest.quick import file_quickly, remember
 from apps.studies.ingest.received import Received, read_received
-from apps.studies.ingest.rows import Filed, file_instances, refresh_studies
+from apps.studies.ingest.rows import (
+    Filed,
+    file_instances,
+    refresh_studies,
+    where_they_are,
+)
 from apps.studies.ingest.rules import DEFAULT, findings_under, rule_for
 from apps.studies.ingest.studies import series_for, studies_for
 from apps.studies.models import Study
@@ -199,8 +204,8 @@ def _record_good(
         index: InstanceResult(
             one.received.staged,
             _status(one),
-            one.received.study_instance_uid,
-            one.received.series_instance_uid,
+            received[index].study_instance_uid,
+            received[index].series_instance_uid,
             findings=received[index].findings,
         )
         for index, one in filed.items()
@@ -263,6 +268,7 @@ def _record(
     actor: Actor, batch: Sequence[Received], at: datetime.datetime, door: str
 ) -> tuple[list[Filed], list[Study]]:
     site = _site(actor)
+    batch = where_they_are(batch)
     studies, created = studies_for(batch, actor=actor, site=site, at=at)
     series = series_for(batch, studies)
     filed = file_instances(
@@ -319,17 +325,27 @@ def _tell(  # noqa: PLR0917 - one caller, which has them all at hand
         )
         live.notify(live.READING_LIST, str(study.pk))
     for one in filed:
-        if one.version:
-            attention_open(
-                study=studies[one.received.study_instance_uid],
-                kind=OTHER_VERSION,
-                key=one.received.sop_instance_uid,
-                summary="An image came again with other content; the first stays current",
-                at=at,
-                sop_instance_uid=one.received.sop_instance_uid,
-                source=actor.display,
-            )
+        if one.kept:
+            _tell_of_version(one, studies[one.received.study_instance_uid], actor, at)
     _flag([o.received for o in filed if o.new and o.received.findings], studies, actor, at)
+
+
+def _tell_of_version(one: Filed, study: Study, actor: Actor, at: datetime.datetime) -> None:
+    """Open an item, and have the two compared beside the ingest."""
+    attention_open(
+        study=study,
+        kind=OTHER_VERSION,
+        key=one.received.sop_instance_uid,
+        summary="An image came again with other content; the first stays current",
+        at=at,
+        sop_instance_uid=one.received.sop_instance_uid,
+        source=actor.display,
+    )
+    publish(
+        name="studies.instance.came-again",
+        aggregate=f"study:{study.pk}",
+        payload={"study_id": study.pk, "instance_id": one.instance_id},
+    )
 
 
 def _flag(

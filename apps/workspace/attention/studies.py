@@ -18,10 +18,11 @@ from apps.patients.models import Patient
 from apps.patients.selectors import current, primary_identifier
 from apps.patients.services import patient_merge, patient_unmerge
 from apps.studies.candidates import Candidate
-from apps.studies.models import Study, StudyAttention
+from apps.studies.models import Instance, Study, StudyAttention
 from apps.studies.selectors import studies_visible_to, study_damage
 from apps.studies.services.matching import study_link, study_suggestions, study_unlink
 from apps.studies.steps import CONFLICT, DAMAGED, OTHER_VERSION, UNMATCHED
+from apps.studies.versions import versions_of
 from apps.workspace.attention.kinds import Case, Deed, Done, Kind, Line, Said
 
 
@@ -202,19 +203,36 @@ def _other_version(actor: Actor, row: StudyAttention) -> Case:
     study = _study(actor, row)
     if study is None:
         return _hidden(row)
-    return Case(
+    instance = Instance.objects.filter(sop_instance_uid=row.key).first()
+    kept = list(versions_of(instance)) if instance else []
+    case = Case(
         title="An image came again with another content",
         why=(
-            f"{study.source or 'A sender'} sent an image whose identifier is here already, with "
-            "another content. The first one stays the one that is shown; the later one is kept "
-            "beside it. Nothing is lost, and the sender was told."
+            f"{row.details.get('source') or 'A sender'} sent an image whose identifier is here "
+            "already. The first one stays the one that is shown; what came later is kept beside "
+            "it. Nothing is lost, and the sender was told."
         ),
         chain=[],
-        context={"facts": [("Image", str(row.details.get("sop_instance_uid") or row.key))]},
+        context={
+            "facts": [
+                ("Image", row.key),
+                *(
+                    (
+                        f"{when(version.received_at)}",
+                        version.difference_words or "is being compared",
+                    )
+                    for version in kept
+                ),
+            ]
+        },
         links=_links(study),
         patient_id=study.patient_id,
         study=study.study_instance_uid,
     )
+    if kept and instance and actor.may(Permission.STUDY_RECONCILE):
+        address = reverse("workspace:versions", kwargs={"pk": instance.pk})
+        case.links.insert(0, ("layers", "Compare and choose", address))
+    return case
 
 
 def _damaged(actor: Actor, row: StudyAttention) -> Case:
