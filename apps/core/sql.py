@@ -15,7 +15,14 @@ from django.db.models import Q, QuerySet
 Sql = tuple[str, list[Any]]
 
 
+AMONG = "{} IN ({})"
+"""However PostgreSQL likes."""
 PROBE = ") IS TRUE"
+PROBED = "({} IN ({})" + PROBE
+"""The rows are kept in a hash that each candidate is looked up in, where PostgreSQL would otherwise
+join them: right for many rows and a page that is soon full."""
+LISTED = "{} = ANY(ARRAY({}))"
+"""The rows are found first, then each is looked up by an index: right for few."""
 
 
 class Subquery(NamedTuple):
@@ -24,13 +31,12 @@ class Subquery(NamedTuple):
     Attributes:
         statement: of the subquery.
         values: bound to it.
-        probed: keep the rows in a hash that each candidate is looked up in, where PostgreSQL would
-            otherwise join them: right for many rows and a page that is soon full.
+        form: how its rows are used: `AMONG`, `PROBED` or `LISTED`.
     """
 
     statement: str
     values: Sequence[Any]
-    probed: bool = False
+    form: str = AMONG
 
 
 _FORMS = {
@@ -138,8 +144,7 @@ def _condition(lookup: str, value: Any, columns: Mapping[str, str]) -> Sql | Non
     if isinstance(value, QuerySet):
         value = Subquery(*value.query.sql_with_params())
     if name == "in" and isinstance(value, Subquery):
-        among = f"{column} IN ({value.statement})"
-        return (f"({among}{PROBE}" if value.probed else among), [*value.values]
+        return value.form.format(column, value.statement), [*value.values]
     if name not in _FORMS or isinstance(value, Subquery):
         return None
     bound = list(value) if isinstance(value, (list, tuple, set, frozenset)) else value

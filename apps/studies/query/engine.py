@@ -185,7 +185,9 @@ def _rows(actor: Actor, query: Query, limit: int, check: guard.Check) -> list[Ro
     )
     values += more
     check(statement, values)
-    found = sql.fetch(statement, values, prepare=bool(asked) and asked <= ONE_PLAN)
+    one_plan = asked <= (ONE_PLAN | {PATIENT_NAME} if listed else ONE_PLAN)
+    prepare = bool(asked) and one_plan and " LIKE " not in wanted
+    found = sql.fetch(statement, values, prepare=prepare)
     if query.level is Level.STUDY:
         return [Row(one, {}) for one in _under_identity(found, Level.STUDY).values()]
     above = _above(query.level, {row[0] for row in found})
@@ -386,27 +388,26 @@ def _of_name(to_study: str, key: str, query: Query) -> Q:
     name = matching.person_name_filter("name_search", key, fuzzy=query.fuzzy)
     named, values = sql.where(name, {"name_search": "who.name_search"})
     people = f"SELECT who.id FROM patients_patient who WHERE {named}"  # noqa: S608 - bound
-    found = sql.fetch(f"{people} LIMIT {MANY_OF_A_NAME + 1}", values)
-    if len(found) <= MANY_OF_A_NAME:
-        kept = [patient for (patient,) in found]
-        result = Q(**{f"{to_study}patient__in": kept})
-        of_name, values = "ANY(%s::bigint[])", [kept]
-    else:
-        page = query.limit is not None and query.limit + query.offset <= MANY_OF_A_NAME
-        probed = page and query.level is Level.STUDY
-        result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values, probed)})
-        of_name = f"ANY({people})"
     # Merges are rare: asked for apart, so that the usual query stays one indexed join.
-    merged = sql.fetch(
-        "SELECT alias.id FROM patients_patient alias WHERE alias.survivor_id IS NOT NULL"  # noqa: S608 - bound
-        f" AND alias.survivor_id = {of_name} LIMIT {ALIASES_AT_MOST}",
+    merged = (
+        "SELECT alias.id, TRUE FROM patients_patient alias WHERE alias.survivor_id IS NOT NULL"  # noqa: S608 - bound
+        f" AND alias.survivor_id = ANY(ARRAY({{}})) LIMIT {ALIASES_AT_MOST}"
+    )
+    found = sql.fetch(
+        f"WITH few AS MATERIALIZED ({people} LIMIT {MANY_OF_A_NAME + 1})"  # noqa: S608 - bound
+        f" SELECT id, FALSE FROM few UNION ALL ({merged.format('SELECT id FROM few')})",
         values,
     )
-    aliases = [alias for (alias,) in merged]
+    if sum(not is_alias for _, is_alias in found) <= MANY_OF_A_NAME:
+        return Q(**{f"{to_study}patient__in": [patient for patient, _ in found]})
+    page = query.limit is not None and query.limit + query.offset <= MANY_OF_A_NAME
+    form = sql.PROBED if page and query.level is Level.STUDY else sql.AMONG
+    result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values, form)})
+    aliases = [alias for alias, _ in sql.fetch(merged.format(people), values)]
     return result | Q(**{f"{to_study}patient__in": aliases}) if aliases else result
 
 
-def _of_number(value: str, issuer: str) -> list[int]:
+def _of_number(value: str, issuer: str) -> sql.Subquery:
     """Patients of a number, aliases included: any alias finds the survivor's studies."""
     numbers = Q()
     if not matching.is_universal(value):
@@ -414,13 +415,12 @@ def _of_number(value: str, issuer: str) -> list[int]:
     if not matching.is_universal(issuer):
         numbers &= matching.text_filter("issuer", issuer)
     wanted, values = sql.where(numbers, {"value": "number.value", "issuer": "number.issuer"})
-    found = sql.fetch(
+    return sql.Subquery(
         "WITH kept AS (SELECT DISTINCT coalesce(p.survivor_id, p.id) AS id"  # noqa: S608 - bound
         " FROM patients_patientidentifier number JOIN patients_patient p"
         f" ON p.id = number.patient_id WHERE {wanted} LIMIT {ALIASES_AT_MOST})"
         " SELECT id FROM kept UNION"
         " SELECT alias.id FROM patients_patient alias JOIN kept ON alias.survivor_id = kept.id",
         values,
-        prepare=not matching.has_wildcard(value + issuer),
+        sql.LISTED,
     )
-    return [patient for (patient,) in found]
