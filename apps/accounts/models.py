@@ -89,6 +89,13 @@ class ApplicationEntity(models.Model):
     verbs = ArrayField(models.CharField(max_length=16), default=all_verbs)
     description = models.CharField(max_length=200, blank=True)
     active = models.BooleanField(default=True)
+    calls_over_tls = models.BooleanField(default=False, help_text="refused at the plain port")
+    called_over_tls = models.BooleanField(default=False, help_text="we call it over TLS")
+    certificate = models.CharField(
+        max_length=300,
+        blank=True,
+        help_text="subject or SHA-256 fingerprint that it must show over TLS, either way",
+    )
 
     def __str__(self) -> str:
         return f"{self.ae_title} at {self.host}:{self.port}"

@@ -23,6 +23,7 @@ from apps.accounts.models import (
 )
 from apps.core import clock
 from apps.core.actors import Actor, ActorKind
+from apps.core.certificates import Certificate
 from apps.core.errors import DomainError
 
 TOKEN_MEMORY_S = 1.0
@@ -37,6 +38,20 @@ class UnknownPeerError(DomainError):
 
     code = "accounts.unknown-peer"
     message = "This sender is not registered here. An administrator adds it with its name and site."
+
+
+class TlsRequiredError(UnknownPeerError):
+    """The sender is registered to call over TLS, and did not."""
+
+    code = "accounts.tls-required"
+    message = "this AE title has to call over TLS"
+
+
+class OtherCertificateError(UnknownPeerError):
+    """Over TLS came another certificate than the one that this sender must show."""
+
+    code = "accounts.other-certificate"
+    message = "the certificate is not that of this AE title"
 
 
 class PeerIdentity(NamedTuple):
@@ -138,6 +153,26 @@ def actor_for_ae(calling_ae_title: str, address: str, association: str = "") -> 
         association=association,
     )
     return PeerIdentity(actor, verbs, entity)
+
+
+def check_certificate(entity: ApplicationEntity | None, certificate: Certificate | None) -> None:
+    """See that a registered AE proved itself over TLS as its entry demands.
+
+    Args:
+        entity: the registered AE; a stranger, let in where the door is open, has to prove nothing.
+        certificate: what came over TLS; None at the plain port.
+
+    Raises:
+        TlsRequiredError: it came without TLS.
+        OtherCertificateError: it came with another certificate.
+    """
+    if entity is None:
+        return
+    if certificate is None:
+        if entity.calls_over_tls:
+            raise TlsRequiredError(ae_title=entity.ae_title)
+    elif entity.certificate and not certificate.is_called(entity.certificate):
+        raise OtherCertificateError(ae_title=entity.ae_title)
 
 
 def application_entity(ae_title: str) -> ApplicationEntity | None:

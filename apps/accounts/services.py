@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import secrets
 from collections.abc import Collection
+from typing import Any
 
 from django.db import transaction
 
@@ -12,6 +13,7 @@ from apps.accounts.domain import Permission, Role, Verb
 from apps.accounts.models import ApiToken, ApplicationEntity, Hl7Peer, Site, User
 from apps.audit.steps import record
 from apps.core.actors import Actor
+from apps.core.certificates import checked_name
 from apps.core.errors import InvalidInputError, NotFoundError
 
 AE_TITLE_LENGTH = 16
@@ -59,11 +61,16 @@ def ae_register(
     verbs: Collection[Verb],
     description: str = "",
     active: bool = True,
+    calls_over_tls: bool = False,
+    called_over_tls: bool = False,
+    certificate: str = "",
+    door: str = "task",
 ) -> ApplicationEntity:
     """Add a DICOM node, or change the one that has this AE title.
 
     Raises:
-        InvalidInputError: the AE title or the port is not possible (PS3.5 6.2, AE).
+        InvalidInputError: the AE title, the port (PS3.5 6.2, AE) or the certificate's name is not
+            possible.
         NotFoundError: no such site.
     """
     policy.require(actor, Permission.ADMINISTER)
@@ -74,27 +81,41 @@ def ae_register(
     if not 0 < port < 65536:
         message = f"A port is a number from 1 to 65535, not {port}."
         raise InvalidInputError(message, field="port")
-    entity, _ = ApplicationEntity.objects.update_or_create(
-        ae_title=title,
-        defaults={
-            "host": host,
-            "port": port,
-            "site": site_by_code(site_code),
-            "verbs": sorted(verb.value for verb in verbs),
-            "description": description,
-            "active": active,
-        },
+    try:
+        certificate = checked_name(certificate) if certificate.strip() else ""
+    except ValueError as error:
+        raise InvalidInputError(str(error), field="certificate") from error
+    site = site_by_code(site_code)
+    values: dict[str, Any] = {
+        "host": host,
+        "port": port,
+        "verbs": sorted(verb.value for verb in verbs),
+        "description": description,
+        "active": active,
+        "calls_over_tls": calls_over_tls,
+        "called_over_tls": called_over_tls,
+        "certificate": certificate,
+    }
+    before = (
+        ApplicationEntity.objects.select_for_update(of=("self",))
+        .select_related("site")
+        .filter(ae_title=title)
+        .first()
     )
+    entity, _ = ApplicationEntity.objects.update_or_create(
+        ae_title=title, defaults={**values, "site": site}
+    )
+    values["site"] = site_code
+    were = {name: getattr(before, name) for name in values if name != "site"} if before else {}
+    if before is not None:
+        were["site"] = before.site.code
     record(
         actor=actor,
         event=audit_events.AE_REGISTERED,
-        door="task",
+        door=door,
         key=f"ae:{title}",
-        host=host,
-        port=port,
-        site=site_code,
-        verbs=entity.verbs,
-        active=active,
+        **values,
+        was={name: value for name, value in were.items() if value != values[name]},
     )
     return entity
 

@@ -27,6 +27,7 @@ from apps.dimse.upper.acceptor import Limits
 from apps.dimse.upper.negotiation import OPTIONS, UNCOMPRESSED_LE
 from apps.dimse.upper.pdu import APPLICATION_CONTEXT
 from apps.dimse.upper.requestor import MAX_PDU_BYTES
+from apps.dimse.upper.tls import CIPHERS
 from apps.studies.codecs import DEFLATED_FRAME, VIDEO
 from apps.studies.query import Level, attributes_of, matching
 from apps.studies.query.attributes import (
@@ -129,6 +130,8 @@ def facts() -> Facts:
         "application_context": APPLICATION_CONTEXT,
         "ae_title": settings.ISOCENTER_AE_TITLE,
         "port": settings.ISOCENTER_DICOM_PORT,
+        "tls_port": settings.ISOCENTER_DICOM_TLS_PORT,
+        "tls_ciphers": CIPHERS,
         "open": settings.ISOCENTER_OPEN_AE,
         "implementation_class_uid": IMPLEMENTATION_CLASS_UID,
         "implementation_version_name": IMPLEMENTATION_VERSION_NAME,

@@ -13,6 +13,10 @@ from apps.core import character_sets
 CONFIGURATION = {
     "ISOCENTER_AE_TITLE": "our AE title, called and calling",
     "ISOCENTER_DICOM_PORT": "TCP port of the DICOM listener",
+    "ISOCENTER_DICOM_TLS_PORT": "TCP port of DICOM over TLS",
+    "ISOCENTER_DICOM_TLS_CERTIFICATE": "PEM file of our certificate; with the next two, TLS is on",
+    "ISOCENTER_DICOM_TLS_KEY": "PEM file of its key, without a passphrase",
+    "ISOCENTER_DICOM_TLS_CA": "PEM file of the authorities whose certificates are let in",
     "ISOCENTER_HTTP_PORT": "TCP port of DICOMweb",
     "ISOCENTER_OPEN_AE": "whether AEs that are not registered come in; never in production",
     "ISOCENTER_ASSOCIATION_DAYS": "days for which the record of associations is kept",

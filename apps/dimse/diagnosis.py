@@ -1,31 +1,39 @@
 """What a person is told about an association: how it went, and what to do where it did not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from django.conf import settings
 from pydicom.uid import UID
 
-from apps.dimse.domain import End
+from apps.dimse.domain import OTHER_CERTIFICATE, TLS_REQUIRED, End, Finding
 from apps.dimse.models import AssociationRecord
 from apps.dimse.statuses import is_warning
+from apps.dimse.tls_words import tls_words
 from apps.dimse.upper import pdu
 
 CANCELLED = 0xFE00
+_TLS_HELLO = "first byte 0x16"
 _PENDING = (0xFF00, 0xFF01)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that went wrong, and what to do about it."""
-
-    what: str
-    todo: str
 
 
 _REJECTIONS = {
     "1.3": (
         "Its calling AE title is not registered here, or is switched off",
         "Register {calling} under DICOM nodes in just these letters, or change it at the device.",
+    ),
+    TLS_REQUIRED: (
+        "It called without TLS, and is registered to call over TLS only",
+        (
+            "Switch TLS on at the device and send it to port {tls_port}; or untick “Calls us over "
+            "TLS” for {calling} under DICOM nodes."
+        ),
+    ),
+    OTHER_CERTIFICATE: (
+        "Its certificate is not the one that {calling} has to show",
+        (
+            "It showed {subject}. If that is right, name it for {calling} under DICOM nodes; else "
+            "another device uses this AE title."
+        ),
     ),
     "1.7": (
         "It called us “{called}”, which is not our AE title",
@@ -113,9 +121,19 @@ def _of_end(row: AssociationRecord) -> Iterator[Finding]:
             what, todo = _REJECTIONS.get(
                 row.rejection, ("We refused it", "Look at the log for the reason.")
             )
+            facts = {
+                "called": row.called_ae,
+                "calling": calling,
+                "subject": row.tls.get("subject", "none"),
+                "tls_port": settings.ISOCENTER_DICOM_TLS_PORT,
+            }
+            yield Finding(what.format(**facts), todo.format(**facts))
+        case End.TLS_FAILED:
+            yield tls_words(row.rejection, row.words.removeprefix("TLS: "))
+        case End.TIMED_OUT if row.tls and not row.contexts:
             yield Finding(
-                what.format(called=row.called_ae, calling=calling),
-                todo.format(called=row.called_ae, calling=calling),
+                "It connected to the TLS port, but did not ask for an association in time",
+                "The network loses what is sent, or something tries the port.",
             )
         case End.TIMED_OUT if not row.contexts:
             yield Finding(
@@ -146,6 +164,12 @@ def _of_end(row: AssociationRecord) -> Iterator[Finding]:
                 + ("in a message" if row.in_message else "between messages"),
                 "The device was switched off or restarted, or the network between us failed. "
                 "What was acknowledged is safe; the rest has to be sent again.",
+            )
+        case End.ABORTED_BY_US if row.words.endswith(_TLS_HELLO):
+            yield Finding(
+                "It spoke TLS at the port without TLS",
+                f"Send it to port {settings.ISOCENTER_DICOM_TLS_PORT}, or switch TLS off at the "
+                "device.",
             )
         case End.ABORTED_BY_US:
             yield Finding(

@@ -1,4 +1,4 @@
-"""The listening processes: one socket, several processes, a bounded number of threads in each.
+"""The listening processes: one socket a door, several processes, a bounded number of threads each.
 
 The parent binds, forks and watches; each child accepts for itself. A thread serves one
 association after another and keeps its database connection, so that a short association costs
@@ -22,6 +22,7 @@ import structlog
 
 from apps.dimse.domain import End
 from apps.dimse.upper.acceptor import Association, Limits, Provider
+from apps.dimse.upper.tls import OurTls
 
 log = structlog.get_logger("isocenter.dimse")
 
@@ -29,6 +30,7 @@ PROCESSES, MAX_ASSOCIATIONS, DRAIN_S = 2, 50, 30.0
 """Defaults: listening processes, associations of each at a time, seconds to end in."""
 _BACKLOG = 512
 _REJECTING_EXTRA = 64
+_HANDSHAKES = 64
 _THREAD_IDLE_S = 60.0
 _BIND_TRIES, _BIND_PAUSE_S = 50, 0.1
 _RESTART_PAUSE_S = 0.5
@@ -36,7 +38,11 @@ _RESTART_PAUSE_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ListenerConfig:
-    """How the listener runs."""
+    """How the listener runs.
+
+    Attributes:
+        tls_port: of the TLS door, open where `tls` is given.
+    """
 
     host: str
     port: int
@@ -44,11 +50,13 @@ class ListenerConfig:
     max_associations: int
     drain_s: float
     limits: Limits
+    tls_port: int = 0
+    tls: OurTls | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """An accepted connection."""
+    """An accepted connection; whether there is room is known after a TLS handshake only."""
 
     association: Association
     full: bool
@@ -63,27 +71,48 @@ class Crew:
         self._lock = threading.Lock()
         self._idle: list[_Hand] = []
         self._active: set[Association] = set()
+        self._shaking: set[Association] = set()
         self._gone = threading.Condition(self._lock)
 
-    def take(self, sock: socket.socket, address: str, provider: Provider, limits: Limits) -> None:
+    def take(
+        self,
+        sock: socket.socket,
+        address: str,
+        provider: Provider,
+        limits: Limits,
+        tls: OurTls | None = None,
+    ) -> None:
         """Serve the connection in a thread; beyond the bound only to refuse it, then not at all.
 
         Where all places are taken, the one that has waited longest for a message gives its own up.
+        A TLS handshake has bounds of its own, so that connections that do not finish it take no
+        place from associations.
         """
         with self._lock:
             count = len(self._active)
-            if count >= self._max + _REJECTING_EXTRA:
+            dropped = (
+                len(self._shaking) >= _HANDSHAKES if tls else count >= self._max + _REJECTING_EXTRA
+            )
+            if dropped:
                 sock.close()
                 log.warning("connection dropped", address=address, associations=count)
                 return
-            full = count >= self._max and not self._make_room(limits.crowded_idle_s)
-            association = Association(sock, address, provider, limits)
-            self._active.add(association)
+            association = Association(sock, address, provider, limits, tls)
+            if tls:
+                self._shaking.add(association)
+            full = not tls and self._enter(association)
             hand = self._idle.pop() if self._idle else None
         if hand is None:
             hand = _Hand(self)
             hand.start()
         hand.give(Job(association, full=full))
+
+    def _enter(self, association: Association) -> bool:
+        """Put it among those that are served; return whether it is there to be refused only."""
+        limits = association.limits
+        full = len(self._active) >= self._max and not self._make_room(limits.crowded_idle_s)
+        self._active.add(association)
+        return full
 
     def _make_room(self, idle_s: float) -> bool:
         """End the idlest association, if it has been idle for so long."""
@@ -95,12 +124,20 @@ class Crew:
 
     def serve(self, job: Job) -> None:
         """Run one association; called in a hand's thread."""
+        association, full = job.association, job.full
         try:
+            if association in self._shaking:
+                if not association.secure():
+                    return
+                with self._lock:
+                    full = self._enter(association)
+                    self._shaking.discard(association)
             self._before()
-            job.association.run(full=job.full)
+            association.run(full=full)
         finally:
             with self._lock:
-                self._active.discard(job.association)
+                self._active.discard(association)
+                self._shaking.discard(association)
                 self._gone.notify_all()
 
     def wait_for_work(self, hand: "_Hand") -> None:
@@ -120,11 +157,11 @@ class Crew:
         """End every association after its message; return how many did not end in time."""
         deadline = time.monotonic() + seconds
         with self._lock:
-            for association in self._active:
+            for association in self._active | self._shaking:
                 association.drain()
-            while self._active and (left := deadline - time.monotonic()) > 0:
+            while (self._active or self._shaking) and (left := deadline - time.monotonic()) > 0:
                 self._gone.wait(left)
-            return len(self._active)
+            return len(self._active) + len(self._shaking)
 
 
 class _Hand(threading.Thread):
@@ -180,14 +217,18 @@ def bind(host: str, port: int) -> socket.socket:
     raise AssertionError
 
 
+Doors = list[tuple[socket.socket, OurTls | None]]
+"""The listening sockets, each with what a connection to it is wrapped in."""
+
+
 class Child:
     """The accepting process."""
 
     def __init__(
-        self, config: ListenerConfig, sock: socket.socket, parent: int, provider: Provider
+        self, config: ListenerConfig, doors: Doors, parent: int, provider: Provider
     ) -> None:
         self._config = config
-        self._socket = sock
+        self._doors = doors
         self._parent = parent
         self._provider = provider
         self._wake_read, self._wake_write = os.pipe()
@@ -202,26 +243,34 @@ class Child:
         config = self._config
         crew = Crew(max_associations=config.max_associations, before=close_old_connections)
         poll = select.poll()
-        for descriptor in (self._socket.fileno(), self._wake_read, self._parent):
+        for sock, _ in self._doors:
+            poll.register(sock, select.POLLIN)
+        for descriptor in (self._wake_read, self._parent):
             poll.register(descriptor, select.POLLIN)
-        while not self._told_to_stop(poll):
-            try:
-                sock, address = self._socket.accept()
-            except BlockingIOError:
-                continue  # another process took it
-            except OSError as error:
-                log.warning("accept failed", error=str(error))
-                time.sleep(_BIND_PAUSE_S)  # out of file descriptors: let some go first
-                continue
-            crew.take(sock, str(address[0]), self._provider, config.limits)
-        self._socket.close()
+        while not (ready := self._ready(poll)) & {self._wake_read, self._parent}:
+            for door, tls in self._doors:
+                if door.fileno() in ready:
+                    self._accept(crew, door, tls)
+        for door, _ in self._doors:
+            door.close()
         left = crew.drain(config.drain_s)
         self._provider.close()
         log.info("listener process ends", associations_cut=left)
 
-    def _told_to_stop(self, poll: select.poll) -> bool:
-        ready = {descriptor for descriptor, _ in poll.poll()}
-        return bool(ready & {self._wake_read, self._parent})
+    @staticmethod
+    def _ready(poll: select.poll) -> set[int]:
+        return {descriptor for descriptor, _ in poll.poll()}
+
+    def _accept(self, crew: Crew, door: socket.socket, tls: OurTls | None) -> None:
+        try:
+            sock, address = door.accept()
+        except BlockingIOError:
+            return  # another process took it
+        except OSError as error:
+            log.warning("accept failed", error=str(error))
+            time.sleep(_BIND_PAUSE_S)  # out of file descriptors: let some go first
+            return
+        crew.take(sock, str(address[0]), self._provider, self._config.limits, tls)
 
 
 def _noted(_number: int, _frame: FrameType | None) -> None:
@@ -240,13 +289,21 @@ class Listener:
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         config = self._config
-        sock = bind(config.host, config.port)
+        doors: Doors = [(bind(config.host, config.port), None)]
+        if config.tls is not None:
+            doors.append((bind(config.host, config.tls_port), config.tls))
         alive_read, alive_write = os.pipe()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
         for _ in range(config.processes):
-            self._fork(sock, alive_read, alive_write)
-        log.info("listening", host=config.host, port=config.port, processes=config.processes)
+            self._fork(doors, alive_read, alive_write)
+        log.info(
+            "listening",
+            host=config.host,
+            port=config.port,
+            tls_port=config.tls_port if config.tls else None,
+            processes=config.processes,
+        )
         while self._children:
             pid, status = os.wait()
             started = self._children.pop(pid, 0.0)
@@ -255,15 +312,16 @@ class Listener:
             log.error("listener process died", pid=pid, status=status)
             if time.monotonic() - started < _RESTART_PAUSE_S:
                 time.sleep(_RESTART_PAUSE_S)
-            self._fork(sock, alive_read, alive_write)
-        sock.close()
+            self._fork(doors, alive_read, alive_write)
+        for door, _ in doors:
+            door.close()
 
     def _stop(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
         for pid in self._children:
             os.kill(pid, signal.SIGTERM)
 
-    def _fork(self, sock: socket.socket, alive_read: int, alive_write: int) -> None:
+    def _fork(self, doors: Doors, alive_read: int, alive_write: int) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         pid = os.fork()
         if not pid:
@@ -272,7 +330,7 @@ class Listener:
             try:
                 signal.signal(signal.SIGTERM, _noted)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                child = Child(self._config, sock, alive_read, self._make_provider())
+                child = Child(self._config, doors, alive_read, self._make_provider())
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
                 child.run()
                 code = 0

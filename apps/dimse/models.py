@@ -24,7 +24,12 @@ class AssociationRecord(models.Model):
     bytes_in = models.BigIntegerField(default=0)
     bytes_out = models.BigIntegerField(default=0)
     end = models.CharField(max_length=16, choices=[(e.value, ENDS[e]) for e in End])
-    rejection = models.CharField(max_length=8, blank=True, help_text="source.reason, PS3.8 9.3.4")
+    rejection = models.CharField(
+        max_length=16, blank=True, help_text="source.reason, PS3.8 9.3.4, or a TlsFault"
+    )
+    tls = models.JSONField(
+        default=dict, help_text="protocol, and the certificate it showed; empty at the plain port"
+    )
     words = models.CharField(max_length=300, help_text="how it ended, as the log says it")
     in_message = models.BooleanField(default=False, help_text="ended within a message")
     failed = models.BooleanField(default=False, help_text="a person may want to look at it")

@@ -7,12 +7,17 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from apps.accounts.selectors import (
+    OtherCertificateError,
+    TlsRequiredError,
     UnknownPeerError,
     actor_for_ae,
     actor_for_passcode,
     actor_for_token,
+    check_certificate,
 )
 from apps.core.actors import Actor
+from apps.core.certificates import Certificate
+from apps.dimse.domain import OTHER_CERTIFICATE, TLS_REQUIRED
 from apps.dimse.recorder import Recorder
 from apps.dimse.sop_classes import EXTENDED_OPTIONS, Service, service_of
 from apps.dimse.upper import pdu
@@ -41,19 +46,34 @@ class IsocenterProvider:
         """Write the rest of the black box."""
         self.recorder.close()
 
-    def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
+    def admit(
+        self,
+        request: pdu.AssociateRequest,
+        address: str,
+        association: str,
+        certificate: Certificate | None,
+    ) -> Admission:
         """Return who calls, by calling AE title, or by the proof in its user identity.
 
         A proved user identity makes the peer that user, within what its AE may ask.
 
         Raises:
             AssociationRefusedError: another AE title was called, the caller is not registered,
-                or its token or passcode is not valid.
+                did not prove over TLS that it is this AE, or its token or passcode is not valid.
         """
         if request.called_ae != settings.ISOCENTER_AE_TITLE:
             raise AssociationRefusedError(pdu.REJECT_CALLED_AE)
         try:
             peer = actor_for_ae(request.calling_ae, address, association)
+            check_certificate(peer.entity, certificate)
+        except TlsRequiredError as error:
+            raise AssociationRefusedError(
+                pdu.REJECT_CALLING_AE, error.message, TLS_REQUIRED
+            ) from error
+        except OtherCertificateError as error:
+            raise AssociationRefusedError(
+                pdu.REJECT_CALLING_AE, error.message, OTHER_CERTIFICATE
+            ) from error
         except UnknownPeerError as error:
             raise AssociationRefusedError(pdu.REJECT_CALLING_AE) from error
         except DatabaseError as error:

@@ -120,6 +120,7 @@ def _row(record: Record, ended: datetime.datetime) -> AssociationRecord:
         rejection=record.rejection,
         words=_clean(record.outcome, 300),
         in_message=record.in_message,
+        tls={key: _clean(value, 1000) for key, value in record.tls.items()},
     )
     row.failed = is_failure(row)
     return row

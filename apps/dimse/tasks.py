@@ -11,6 +11,7 @@ from apps.accounts.selectors import application_entity
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
+from apps.dimse.certificates import peer_tls
 from apps.dimse.data_sets import encode
 from apps.dimse.event_reports import event_command, event_information
 from apps.dimse.models import AssociationRecord, PortProbe
@@ -116,6 +117,7 @@ def report(checked: StorageCommitment, entity: ApplicationEntity) -> int:
         calling_ae=settings.ISOCENTER_AE_TITLE,
         contexts=[context],
         roles=[role],
+        tls=peer_tls(entity),
         answer_s=ANSWER_S,
     ) as peer:
         accepted = peer.contexts.get(context.context_id)

@@ -7,9 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from apps.accounts.domain import Role
+from apps.accounts.domain import Permission, Role
 from apps.accounts.models import User
 from apps.accounts.selectors import main_site
+from apps.core import clock
+from apps.dimse.certificates import standing
 from apps.workspace.attention.selectors import counts
 from apps.workspace.navigation import RailEntry, rail_for
 
@@ -71,6 +73,15 @@ def open_doors() -> list[Banner]:
     ]
 
 
+def certificates() -> list[Banner]:
+    """What an administrator has to renew or mend of DICOM over TLS."""
+    found = standing(clock.now())
+    if found is None:
+        return []
+    words = [*([f"{found.problem}."] if found.problem else []), *(f"{w}." for w in found.warnings)]
+    return [Banner("lock", text, "DICOM over TLS.") for text in words]
+
+
 class Shell:
     """The frame's facts, each worked out when a template first asks for it."""
 
@@ -111,7 +122,10 @@ class Shell:
 
     @cached_property
     def banners(self) -> list[Banner]:
-        """What everybody must know about this installation."""
+        """What everybody must know about this installation, and what administrators must."""
+        actor = self.request.actor  # type: ignore[attr-defined]
+        if actor and Permission.ADMINISTER.value in actor.permissions:
+            return [*open_doors(), *certificates()]
         return open_doors()
 
     @property

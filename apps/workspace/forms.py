@@ -54,6 +54,15 @@ class AeForm(StyledForm):
         widget=CheckboxSelectMultiple,
         required=False,
     )
+    calls_over_tls = forms.BooleanField(label="Calls us over TLS only", required=False)
+    called_over_tls = forms.BooleanField(label="We call it over TLS", required=False)
+    certificate = forms.CharField(
+        label="Its certificate",
+        max_length=300,
+        required=False,
+        help_text="that it must show over TLS: subject, such as CN=ct1.example, or SHA-256 "
+        "fingerprint; left empty, any that our authorities signed",
+    )
     active = forms.BooleanField(label="Let in", required=False, initial=True)
 
 

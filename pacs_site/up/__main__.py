@@ -20,7 +20,7 @@ from pacs_site import home as homes
 from pacs_site.up import checks, frontend
 from pacs_site.up.bootstrap import CHECKOUT, explain
 from pacs_site.up.errors import UpError
-from pacs_site.up.installation import MARK, Installation, truth
+from pacs_site.up.installation import MARK, TLS_FILES, Installation, truth
 from pacs_site.up.progress import say, step
 from pacs_site.up.supervision import Supervisor, end_marked, marked, ticks
 from pacs_site.up.user import die_with_parent
@@ -57,6 +57,7 @@ def up() -> None:
     checks.writable(installation.home)
     checks.room_on_disk(installation.home, DEMO_ROOM if installation.demo else EMPTY_ROOM)
     checks.ports_free(installation.bind, installation.ports)
+    checks.tls_files({name: os.environ.get(name, "") for name in TLS_FILES})
     frontend.build()
     try:
         start(installation, supervisor, tied=not detach)
@@ -227,11 +228,17 @@ def _not_ready(host: str, port: int) -> str:
 
 def table(installation: Installation) -> None:
     """Print the addresses and accounts."""
-    http_port, dicom_port, mllp_port = installation.ports.values()
+    ports = installation.ports
+    http_port, dicom_port, mllp_port = list(ports.values())[:3]
     at = installation.local
     rows = [
         ("workspace", f"http://{'localhost' if at == '127.0.0.1' else at}:{http_port}/"),
         ("DICOM", f"{os.environ['ISOCENTER_AE_TITLE']} at {at}:{dicom_port}"),
+        *(
+            [("DICOM over TLS", f"{at}:{ports['ISOCENTER_DICOM_TLS_PORT']}")]
+            if installation.dicom_tls
+            else []
+        ),
         ("HL7 v2 (MLLP)", f"{at}:{mllp_port}"),
         ("DICOMweb", f"http://{at}:{http_port}/dicom-web/"),
     ]

@@ -69,3 +69,18 @@ def writable(home: Path) -> None:
         place = place.parent
     if not os.access(place, os.W_OK | os.X_OK):
         raise UpError(f"{place} may not be written by this user. Set ISOCENTER_HOME elsewhere.")
+
+
+def tls_files(files: dict[str, str]) -> None:
+    """Raise UpError where the files of DICOM over TLS cannot be used, naming which and why."""
+    from apps.dimse.upper.tls import TlsFiles, TlsSetupError, load
+
+    missing = [variable for variable, value in files.items() if not value]
+    if len(missing) == len(files):
+        return
+    if missing:
+        raise UpError(f"DICOM over TLS needs {', '.join(files)}. Not set: {', '.join(missing)}.")
+    try:
+        load(TlsFiles(*(Path(value) for value in files.values())))
+    except TlsSetupError as error:
+        raise UpError(f"DICOM over TLS cannot start: {error}.") from None

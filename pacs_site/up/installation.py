@@ -16,6 +16,11 @@ from pacs_site.up.supervision import Program
 
 MARK = "ISOCENTER_SUPERVISED"  # in the environment of every process we start: its home
 PASSED_ON = ("DATABASE_URL", "DATABASE_MIGRATION_URL", "CELERY_BROKER_URL")
+TLS_FILES = (
+    "ISOCENTER_DICOM_TLS_CERTIFICATE",
+    "ISOCENTER_DICOM_TLS_KEY",
+    "ISOCENTER_DICOM_TLS_CA",
+)
 QUEUES = "default,relay,hl7-out,dicom-out,render"
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"  # nothing that is mistaken for another when typed
 
@@ -43,7 +48,11 @@ class Installation:
         environment.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
         environment.setdefault("ISOCENTER_HTTP_PORT", "8000")
         environment.setdefault("ISOCENTER_DICOM_PORT", "11112")
+        environment.setdefault("ISOCENTER_DICOM_TLS_PORT", "2762")
         environment.setdefault("ISOCENTER_MLLP_PORT", "2575")
+        for name in TLS_FILES:
+            if environment.get(name):
+                environment[name] = str(Path(environment[name]).expanduser().absolute())
         environment.setdefault("ISOCENTER_AE_TITLE", "ISOCENTER")
         environment.setdefault("ISOCENTER_BIND", "0.0.0.0" if self.production else "127.0.0.1")  # noqa: S104
         if not self.production:
@@ -74,12 +83,19 @@ class Installation:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports by the variable that sets each."""
-        names = ("ISOCENTER_HTTP_PORT", "ISOCENTER_DICOM_PORT", "ISOCENTER_MLLP_PORT")
+        """The ports that are listened at, by the variable that sets each."""
+        names = ["ISOCENTER_HTTP_PORT", "ISOCENTER_DICOM_PORT", "ISOCENTER_MLLP_PORT"]
+        if self.dicom_tls:
+            names.append("ISOCENTER_DICOM_TLS_PORT")
         try:
             return {name: int(os.environ[name]) for name in names}
         except ValueError as error:
             raise UpError(f"A port must be a number: {error}") from None
+
+    @property
+    def dicom_tls(self) -> bool:
+        """Whether DICOM over TLS is set up, be it in part only."""
+        return any(os.environ.get(name) for name in TLS_FILES)
 
     @property
     def own_database(self) -> bool:
@@ -179,7 +195,8 @@ class Installation:
         python, manage = sys.executable, str(CHECKOUT / "manage.py")
         bins = Path(sys.executable).parent
         cores = str(os.environ.get("ISOCENTER_WEB_WORKERS") or min(4, os.cpu_count() or 2))
-        http, dicom, mllp = (str(port) for port in self.ports.values())
+        http, dicom, mllp = (str(port) for port in list(self.ports.values())[:3])
+        tls = ("--tls-port", os.environ["ISOCENTER_DICOM_TLS_PORT"])
         celery = [str(bins / "celery"), "-A", "pacs_site.celery:app"]
         return [
             Program(
@@ -194,7 +211,7 @@ class Installation:
             ),
             Program(
                 "dimse",
-                [python, manage, "dimse_scp", "--host", self.bind, "--port", dicom],
+                [python, manage, "dimse_scp", "--host", self.bind, "--port", dicom, *tls],
                 stop_seconds=40,
             ),
             Program("mllp", [python, manage, "mllp_listener", "--host", self.bind, "--port", mllp]),

@@ -21,10 +21,10 @@ def token(db) -> str:
 @pytest.fixture
 def later(monkeypatch):
     """Move the memory's clock on."""
-    now = selectors.time.monotonic()
+    now = selectors.time.monotonic
 
     def move(seconds: float) -> None:
-        monkeypatch.setattr(selectors.time, "monotonic", lambda: now + seconds)
+        monkeypatch.setattr(selectors.time, "monotonic", lambda: now() + seconds)
 
     return move
 

@@ -1,5 +1,6 @@
 """What foreign peers do to us: pynetdicom's queries and retrieves, dcmtk's receiver."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -67,10 +68,13 @@ def sink(folder: Path, *options: str) -> Iterator[int]:
     )
     try:
         deadline = time.monotonic() + 10
-        while subprocess.run(
-            ["echoscu", "127.0.0.1", str(port)], capture_output=True, check=False
-        ).returncode:
+        while True:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            assert process.poll() is None
             assert time.monotonic() < deadline
+            time.sleep(0.02)  # a port has no event to wait for
         yield port
     finally:
         process.kill()

@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from apps.core.actors import system_actor
+from apps.core.certificates import Certificate
 from apps.dimse import sop_classes
 from apps.dimse.listener import Crew
 from apps.dimse.upper import pdu
 from apps.dimse.upper.acceptor import Admission, Association, Handler, Limits, Provider, Record
 from apps.dimse.upper.negotiation import Agreement, negotiate
+from apps.dimse.upper.tls import OurTls
 
 QUICK = Limits(artim_s=1.0, message_s=1.0, idle_s=2.0)
 
@@ -24,7 +26,13 @@ class OpenProvider:
     admitted: list[str] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
 
-    def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
+    def admit(
+        self,
+        request: pdu.AssociateRequest,
+        address: str,
+        association: str,
+        certificate: Certificate | None,
+    ) -> Admission:
         self.refuse(request)
         self.admitted.append(request.calling_ae)
         return Admission(system_actor("test"), frozenset(sop_classes.Service))
@@ -49,9 +57,16 @@ class OpenProvider:
 class Server:
     """Accepts on a free port of loopback, in threads of this process."""
 
-    def __init__(self, provider: Provider, limits: Limits = QUICK, most: int = 8) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        limits: Limits = QUICK,
+        most: int = 8,
+        tls: OurTls | None = None,
+    ) -> None:
         self.provider = provider
         self.limits = limits
+        self.tls = tls
         self.crew = Crew(max_associations=most, before=lambda: None)
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port: int = self.socket.getsockname()[1]
@@ -63,7 +78,7 @@ class Server:
                 sock, address = self.socket.accept()
             except OSError:
                 return
-            self.crew.take(sock, address[0], self.provider, self.limits)
+            self.crew.take(sock, address[0], self.provider, self.limits, self.tls)
 
     def __enter__(self) -> "Server":
         self.thread.start()

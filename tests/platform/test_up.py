@@ -195,6 +195,27 @@ def test_a_busy_port_is_named_with_its_holder_and_the_way_out() -> None:
         assert marked(mark(made)) == []
 
 
+def test_tls_files_that_cannot_be_used_are_named_before_anything_starts() -> None:
+    with product(ISOCENTER_DICOM_TLS_CERTIFICATE="/nowhere/isocenter.pem") as made:
+        result = made.command(sys.executable, "-m", "pacs_site.up", "up")
+        assert "Not set: ISOCENTER_DICOM_TLS_KEY, ISOCENTER_DICOM_TLS_CA" in result.stderr
+        made.environment |= {
+            "ISOCENTER_DICOM_TLS_KEY": "/nowhere/isocenter.key",
+            "ISOCENTER_DICOM_TLS_CA": "/nowhere/ca.pem",
+        }
+        result = made.command(sys.executable, "-m", "pacs_site.up", "up")
+        assert "/nowhere/isocenter.pem cannot be read: No such file" in result.stderr
+        with socket.socket() as holder:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+            holder.listen()
+            made.environment["ISOCENTER_DICOM_TLS_PORT"] = str(holder.getsockname()[1])
+            result = made.command(sys.executable, "-m", "pacs_site.up", "up")
+        assert f"port {made.environment['ISOCENTER_DICOM_TLS_PORT']} is in use by" in result.stderr
+        assert "ISOCENTER_DICOM_TLS_PORT=" in result.stderr
+        assert marked(mark(made)) == []
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs the database as another account")
 def test_as_root_no_folder_of_others_changes(tmp_path: Path) -> None:
     closed = tmp_path / "private"

@@ -13,6 +13,7 @@ from apps.accounts.models import ApplicationEntity
 from apps.accounts.selectors import application_entity
 from apps.core.actors import Actor
 from apps.core.errors import DomainError, NotFoundError
+from apps.dimse.certificates import peer_tls
 from apps.dimse.data_sets import DataSet
 from apps.dimse.scp.answers import read_identifier
 from apps.dimse.scp.identifiers import level_of, unique_values
@@ -103,6 +104,7 @@ def move(association: Association, context: Context, command: Command) -> None:
         calling_ae=settings.ISOCENTER_AE_TITLE,
         originator=(association.request.calling_ae, command.message_id),
         objects=objects,
+        tls=peer_tls(destination),
     )
     cancelled = False
     try:

@@ -17,6 +17,7 @@ from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.commands import Command, CommandError
 from apps.dimse.upper.negotiation import Context, context_for, contexts_to_send
 from apps.dimse.upper.requestor import PeerUnreachableError, Requestor, store_command
+from apps.dimse.upper.tls_wire import PeerTls
 from apps.dimse.upper.wire import Chunk, ProtocolError, WireError
 
 log = structlog.get_logger("isocenter.dimse")
@@ -115,8 +116,15 @@ class ToDestination:
         calling_ae: str,
         originator: tuple[str, int],
         objects: Sequence[Retrievable],
+        tls: PeerTls | None = None,
     ) -> None:
-        self._peer = {"host": host, "port": port, "called_ae": ae_title, "calling_ae": calling_ae}
+        self._peer = {
+            "host": host,
+            "port": port,
+            "called_ae": ae_title,
+            "calling_ae": calling_ae,
+            "tls": tls,
+        }
         self._originator = originator
         self._contexts = contexts_to_send((o.sop_class_uid, o.transfer_syntax_uid) for o in objects)
         self._requestor: Requestor | None = None

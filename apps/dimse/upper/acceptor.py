@@ -18,11 +18,14 @@ from typing import Protocol
 import structlog
 
 from apps.core.actors import Actor
+from apps.core.certificates import Certificate
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from apps.dimse.domain import End
 from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.commands import Command, CommandError
 from apps.dimse.upper.negotiation import Agreement, Context, Options
+from apps.dimse.upper.tls import OurTls
+from apps.dimse.upper.tls_wire import TlsError, TlsWire
 from apps.dimse.upper.wire import (
     BrokenSourceError,
     ControlPduError,
@@ -46,11 +49,13 @@ class Limits:
     Attributes:
         artim_s: to ask for an association.
         message_s: within a message.
+        handshake_s: for TLS.
         idle_s: between messages.
         crowded_idle_s: between messages, while others find no room.
     """
 
     artim_s: float = 30.0
+    handshake_s: float = 10.0
     message_s: float = 60.0
     idle_s: float = 600.0
     crowded_idle_s: float = 30.0
@@ -59,10 +64,16 @@ class Limits:
 
 
 class AssociationRefusedError(Exception):
-    """The provider does not want this peer."""
+    """The provider does not want this peer.
 
-    def __init__(self, rejection: pdu.Rejection, why: str = "") -> None:
+    Attributes:
+        rejection: what the peer is told.
+        code: what the record is told: `source.reason`, with a cause where that is not enough.
+    """
+
+    def __init__(self, rejection: pdu.Rejection, why: str = "", code: str = "") -> None:
         self.rejection = rejection
+        self.code = code or f"{rejection.source}.{rejection.reason}"
         super().__init__(why or rejection.words)
 
 
@@ -82,8 +93,20 @@ class Admission:
 class Provider(Protocol):
     """What stands above an association: who may open it, and what each message does."""
 
-    def admit(self, request: pdu.AssociateRequest, address: str, association: str) -> Admission:
+    def admit(
+        self,
+        request: pdu.AssociateRequest,
+        address: str,
+        association: str,
+        certificate: Certificate | None,
+    ) -> Admission:
         """Return who the peer is and what it may ask.
+
+        Args:
+            request: what it says.
+            address: where it calls from.
+            association: our number of it.
+            certificate: what it proved over TLS; None at the plain port.
 
         Raises:
             AssociationRefusedError: it may not open an association.
@@ -136,16 +159,23 @@ class Record:
     end: End = End.ABORTED_BY_US
     rejection: str = ""
     in_message: bool = False
+    tls: dict[str, str] = field(default_factory=dict)
+    """Protocol and the peer's certificate; empty at the plain port."""
 
 
 class Association:
     """An association as its acceptor."""
 
     def __init__(
-        self, sock: socket.socket, address: str, provider: Provider, limits: Limits
+        self,
+        sock: socket.socket,
+        address: str,
+        provider: Provider,
+        limits: Limits,
+        tls: OurTls | None = None,
     ) -> None:
         self.id = str(uuid.uuid4())
-        self.wire = Wire(sock)
+        self.wire = Wire(sock) if tls is None else TlsWire(sock, tls.wrap_as_server)
         self.limits = limits
         self.record = Record(self.id, address)
         self.contexts: dict[int, Context] = {}
@@ -187,7 +217,40 @@ class Association:
         self._ending = why, end
         if self._idle_since is not None:
             with contextlib.suppress(OSError):  # it may have ended by itself meanwhile
-                self.wire.socket.shutdown(socket.SHUT_RD)
+                self.wire.interrupt()
+
+    def secure(self) -> bool:
+        """Shake hands where the door is TLS; False where that failed and all is over."""
+        wire = self.wire
+        if not isinstance(wire, TlsWire):
+            return True
+        self._idle_since = time.monotonic()
+        try:
+            wire.secure(self.limits.handshake_s, as_server=True)
+        except TlsError as error:
+            if self._ending:
+                self.record.outcome, self.record.end = self._ending
+            else:
+                self.record.outcome, self.record.end = f"TLS: {error}", End.TLS_FAILED
+                self.record.rejection = error.fault.value
+            self.record.tls = {"protocol": ""}
+            wire.finish(self.limits.artim_s / 10)
+        except PeerSilentError:
+            self.record.outcome, self.record.end = "timed out before TLS", End.TIMED_OUT
+            self.record.tls = {"protocol": ""}
+        except PeerGoneError as error:
+            self._end_by_loss(error)
+        except Exception:
+            log.exception("TLS handshake failed", association=self.id)
+            self.record.outcome = "TLS: internal error"
+        else:
+            proved = wire.certificate.as_dict() if wire.certificate else {}
+            self.record.tls = {"protocol": wire.protocol, **proved}
+            self._idle_since = None
+            return True
+        wire.close()
+        self._write_record()
+        return False
 
     def run(self, *, full: bool = False) -> None:
         """Serve the association to its end.
@@ -227,7 +290,7 @@ class Association:
             agreement = self._establish(request)
         except AssociationRefusedError as refused:
             self.record.outcome, self.record.end = f"rejected: {refused}", End.REJECTED
-            self.record.rejection = f"{refused.rejection.source}.{refused.rejection.reason}"
+            self.record.rejection = refused.code
             self.wire.send(refused.rejection.encode())
             self.wire.finish(self.limits.artim_s / 10)
             return
@@ -258,7 +321,8 @@ class Association:
         if request.application_context != pdu.APPLICATION_CONTEXT:
             raise AssociationRefusedError(pdu.REJECT_APPLICATION_CONTEXT)
         self.wire.peer_accepts(request.user.max_pdu_bytes)
-        self._admission = self._provider.admit(request, self.record.address, self.id)
+        certificate = self.wire.certificate if isinstance(self.wire, TlsWire) else None
+        self._admission = self._provider.admit(request, self.record.address, self.id, certificate)
         self.record.actor = self.actor.key
         agreement = self._provider.negotiate(request)
         self.contexts = agreement.contexts
@@ -439,6 +503,8 @@ class Association:
             calling_ae=record.calling_ae,
             called_ae=record.called_ae,
             actor=record.actor,
+            tls=record.tls.get("protocol", ""),
+            certificate=record.tls.get("subject", ""),
             implementation=record.implementation,
             contexts=f"{len(accepted)}/{len(record.contexts)}",
             refused=sorted(refused),

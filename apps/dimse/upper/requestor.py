@@ -8,26 +8,58 @@ import socket
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 
+from apps.core.certificates import Certificate
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
+from apps.dimse.domain import TlsFault, Unreachable
 from apps.dimse.upper import commands, pdu
 from apps.dimse.upper.commands import Command, encode_command
 from apps.dimse.upper.negotiation import Context
-from apps.dimse.upper.wire import Chunk, ControlPduError, ProtocolError, Wire, WireError
+from apps.dimse.upper.tls import fault_of, said
+from apps.dimse.upper.tls_wire import PeerTls, TlsError, TlsWire
+from apps.dimse.upper.wire import (
+    Chunk,
+    ControlPduError,
+    PeerGoneError,
+    PeerSilentError,
+    ProtocolError,
+    Wire,
+    WireError,
+)
 
 MAX_PDU_BYTES = 1024 * 1024
 MEDIUM_PRIORITY = 0x0000
 
 
 class PeerUnreachableError(Exception):
-    """No connection, no association, or the peer rejected it; the message says which."""
+    """No connection, no association, or the peer rejected it; the message says which.
+
+    Attributes:
+        cause: how far it did not come.
+        code: of a rejection `source.reason` (PS3.8 9.3.4), of TLS the `TlsFault`.
+        certificate: which one the peer showed, where TLS failed for it and it is known.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        cause: Unreachable = Unreachable.NOT_THIS,
+        code: str = "",
+        certificate: Certificate | None = None,
+    ) -> None:
+        self.cause = cause
+        self.code = code
+        self.certificate = certificate
+        super().__init__(message)
 
 
 class Requestor:
     """An association as its requestor; a context manager that releases or aborts at the end."""
 
-    def __init__(self, wire: Wire, contexts: dict[int, Context]) -> None:
+    def __init__(self, wire: Wire, contexts: dict[int, Context], program: str = "") -> None:
         self.wire = wire
         self.contexts = contexts
+        self.program = program
+        """The peer's implementation, as it calls itself."""
         self._message_id = 0
 
     @classmethod
@@ -41,6 +73,7 @@ class Requestor:
         contexts: Sequence[pdu.ProposedContext],
         roles: Sequence[pdu.RoleSelection] = (),
         identity: pdu.UserIdentity | None = None,
+        tls: PeerTls | None = None,
         connect_s: float = 10.0,
         answer_s: float = 60.0,
     ) -> "Requestor":
@@ -54,19 +87,15 @@ class Requestor:
             contexts: what to propose; we are the SCU of all of it.
             roles: save where a role selection says otherwise.
             identity: who is behind us, where the peer wants to know.
-            connect_s: seconds to wait for the connection.
+            tls: how to call it over TLS; None: without.
+            connect_s: seconds to wait for the connection, and for TLS.
             answer_s: seconds to wait for any answer, and for room to send.
 
         Raises:
             PeerUnreachableError: with the reason.
         """
         peer = f"{called_ae} at {host}:{port}"
-        try:
-            sock = socket.create_connection((host, port), timeout=connect_s)
-        except OSError as error:
-            message = f"{peer}: {error}"
-            raise PeerUnreachableError(message) from error
-        wire = Wire(sock)
+        wire = _connect(peer, host, port, tls, connect_s)
         try:
             wire.receive_timeout(answer_s)
             wire.send_timeout(answer_s)
@@ -78,26 +107,35 @@ class Requestor:
                 identity=identity,
             )
             request = pdu.AssociateRequest(called_ae, calling_ae, tuple(contexts), user)
-            accepted = cls._associate(wire, request, peer)
+            accept, accepted = cls._associate(wire, request, peer)
         except (WireError, pdu.PduError) as error:
             wire.close()
-            message = f"{peer}: {error}"
-            raise PeerUnreachableError(message) from error
+            raise _unreachable(peer, error, secured=tls is not None) from error
         except PeerUnreachableError:
             wire.close()
             raise
-        return cls(wire, accepted)
+        told = accept.user
+        return cls(
+            wire, accepted, told.implementation_version_name or told.implementation_class_uid
+        )
 
     @staticmethod
-    def _associate(wire: Wire, request: pdu.AssociateRequest, peer: str) -> dict[int, Context]:
-        wire.send(pdu.encode_request(request))
+    def _associate(
+        wire: Wire, request: pdu.AssociateRequest, peer: str
+    ) -> tuple[pdu.AssociateAccept, dict[int, Context]]:
+        try:
+            wire.send(pdu.encode_request(request))
+        except PeerGoneError:
+            wire.wait()  # what it said before it closed, such as a TLS alert, tells more
         kind, payload = wire.read_pdu()
         if kind == pdu.ASSOCIATE_RJ:
-            message = f"{peer} rejected the association: {pdu.decode_reject(payload).words}"
-            raise PeerUnreachableError(message)
+            rejection = pdu.decode_reject(payload)
+            message = f"{peer} rejected the association: {rejection.words}"
+            code = f"{rejection.source}.{rejection.reason}"
+            raise PeerUnreachableError(message, Unreachable.REJECTED, code)
         if kind != pdu.ASSOCIATE_AC:
             message = f"{peer} ended the association before it stood"
-            raise PeerUnreachableError(message)
+            raise PeerUnreachableError(message, Unreachable.ABORTED)
         accept = pdu.decode_accept(payload)
         refused = {
             role.sop_class_uid
@@ -108,7 +146,7 @@ class Requestor:
         }
         wire.peer_accepts(accept.user.max_pdu_bytes)
         proposed = {context.context_id: context.abstract_syntax for context in request.contexts}
-        return {
+        return accept, {
             result.context_id: Context(
                 result.context_id,
                 proposed[result.context_id],
@@ -215,6 +253,59 @@ class Requestor:
             self.release()
         else:
             self.abort()
+
+
+def _connect(peer: str, host: str, port: int, tls: PeerTls | None, seconds: float) -> Wire:
+    """Return a wire to the peer, secured where it is called over TLS.
+
+    Raises:
+        PeerUnreachableError: with the reason.
+    """
+    try:
+        sock = socket.create_connection((host, port), timeout=seconds)
+    except OSError as error:
+        raise _unreachable(peer, error) from error
+    if tls is None:
+        return Wire(sock)
+    wire: TlsWire | None = None
+    try:
+        wire = tls.wire(sock, host)
+        wire.secure(seconds, as_server=False)
+        tls.check(wire.certificate)
+    except WireError as error:
+        (wire or sock).close()
+        raise _unreachable(peer, error) from error
+    return wire
+
+
+def _unreachable(peer: str, error: Exception, *, secured: bool = False) -> PeerUnreachableError:
+    """Return what stopped us on the way to an association, with how far we came."""
+    if isinstance(error, TlsError):
+        message = f"{peer}: TLS: {error}"
+        return PeerUnreachableError(message, Unreachable.TLS, error.fault, error.certificate)
+    fault = fault_of(error.__cause__)  # what TLS 1.3 says of our certificate comes with the answer
+    if fault is TlsFault.OURS_REFUSED and error.__cause__ is not None:
+        message = f"{peer}: TLS: {said(error.__cause__)}"
+        return PeerUnreachableError(message, Unreachable.TLS, fault)
+    if secured and isinstance(error, PeerGoneError):
+        message = f"{peer}: closed after the TLS handshake: {error}"
+        return PeerUnreachableError(message, Unreachable.TLS, TlsFault.CLOSED_AFTER)
+    match error:
+        case socket.gaierror():
+            cause = Unreachable.NO_SUCH_HOST
+        case ConnectionRefusedError():
+            cause = Unreachable.REFUSED
+        case TimeoutError():
+            cause = Unreachable.NO_CONNECTION
+        case OSError():
+            cause = Unreachable.NO_ROUTE
+        case PeerSilentError():
+            cause = Unreachable.SILENT
+        case ProtocolError() | ControlPduError() | pdu.PduError():
+            cause = Unreachable.NO_DICOM
+        case _:
+            cause = Unreachable.CLOSED
+    return PeerUnreachableError(f"{peer}: {error}", cause)
 
 
 def store_command(

@@ -11,7 +11,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from apps.dimse.upper import pdu
@@ -124,8 +124,8 @@ class Wire:
                 raise PeerSilentError(message)
             self.receive_timeout(left)
         try:
-            count = self.socket.recv_into(self._buffer)
-        except BlockingIOError as error:
+            count = self._receive()
+        except (BlockingIOError, TimeoutError) as error:
             message = "nothing received in time"
             raise PeerSilentError(message) from error
         except OSError as error:
@@ -135,6 +135,10 @@ class Wire:
             raise PeerGoneError(message)
         self._start, self._end = 0, count
         self.bytes_in += count
+
+    def _receive(self) -> int:
+        """Read what there is into the buffer; 0 at the end."""
+        return self.socket.recv_into(self._buffer)
 
     def _take(self, size: int) -> bytes:
         """Return exactly `size` bytes."""
@@ -247,13 +251,19 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Send bytes whole."""
         try:
-            self.socket.sendall(data)
-        except BlockingIOError as error:
+            self._send_all(data)
+        except (BlockingIOError, TimeoutError) as error:
             message = "the peer takes nothing"
             raise PeerSilentError(message) from error
         except OSError as error:
             raise PeerGoneError(str(error)) from error
         self.bytes_out += len(data)
+
+    def _send_all(self, data: bytes) -> None:
+        self.socket.sendall(data)
+
+    def _send_some(self, vectors: Sequence[Chunk]) -> int:
+        return self.socket.sendmsg(vectors)
 
     def _fragments(
         self, context_id: int, data: Chunk, control: int, *, last: bool
@@ -301,7 +311,7 @@ class Wire:
     def _send_vectors(self, vectors: list[Chunk]) -> None:
         try:
             while vectors:
-                sent = self.socket.sendmsg(vectors[:_MAX_VECTORS])
+                sent = self._send_some(vectors[:_MAX_VECTORS])
                 self.bytes_out += sent
                 done = 0
                 while done < min(len(vectors), _MAX_VECTORS) and sent >= len(vectors[done]):
@@ -310,7 +320,7 @@ class Wire:
                 del vectors[:done]
                 if sent:
                     vectors[0] = memoryview(vectors[0])[sent:]
-        except BlockingIOError as error:
+        except (BlockingIOError, TimeoutError) as error:
             message = "the peer takes nothing"
             raise PeerSilentError(message) from error
         except OSError as error:
@@ -325,12 +335,23 @@ class Wire:
         """
         try:
             self.receive_timeout(seconds)
-            self.socket.shutdown(socket.SHUT_WR)
+            self._end_sending()
             for _ in range(64):
                 self._fill()
         except (WireError, OSError):
             pass  # however it ends, it ends here
         self.close()
+
+    def _end_sending(self) -> None:
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def interrupt(self) -> None:
+        """Let a read that waits end; from any thread.
+
+        Raises:
+            OSError: the connection is gone.
+        """
+        self.socket.shutdown(socket.SHUT_RD)
 
     def close(self) -> None:
         """Close at once."""

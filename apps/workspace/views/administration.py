@@ -46,6 +46,9 @@ def _ae_initial(ae: ApplicationEntity) -> Values:
         "port": ae.port,
         "site": ae.site.code,
         "verbs": ae.verbs,
+        "calls_over_tls": ae.calls_over_tls,
+        "called_over_tls": ae.called_over_tls,
+        "certificate": ae.certificate,
         "active": ae.active,
     }
 
@@ -60,6 +63,10 @@ def _ae_save(actor: Actor, values: Values) -> object:
         verbs=[Verb(verb) for verb in values["verbs"]],
         description=values["description"],
         active=values["active"],
+        calls_over_tls=values["calls_over_tls"],
+        called_over_tls=values["called_over_tls"],
+        certificate=values["certificate"],
+        door="page",
     )
 
 

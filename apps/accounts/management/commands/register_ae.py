@@ -24,6 +24,16 @@ class Command(BaseCommand):
         parser.add_argument(
             "--allow", default=",".join(Verb), help="verbs, comma-separated; all by default"
         )
+        parser.add_argument(
+            "--tls",
+            choices=("in", "out", "both"),
+            help="it has to call over TLS, is called over TLS, or both; neither by default",
+        )
+        parser.add_argument(
+            "--certificate",
+            default="",
+            help="that it must show over TLS: subject (CN=ct1.example) or SHA-256 fingerprint",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Register it."""
@@ -40,6 +50,9 @@ class Command(BaseCommand):
                 port=options["port"],
                 site_code=options["site"],
                 verbs=verbs,
+                calls_over_tls=options["tls"] in ("in", "both"),
+                called_over_tls=options["tls"] in ("out", "both"),
+                certificate=options["certificate"],
             )
         except DomainError as error:
             raise CommandError(error.message) from error

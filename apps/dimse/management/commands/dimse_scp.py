@@ -6,10 +6,12 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.dimse.certificates import our_tls
 from apps.dimse.listener import DRAIN_S, MAX_ASSOCIATIONS, PROCESSES, Listener, ListenerConfig
 from apps.dimse.provider import IsocenterProvider
 from apps.dimse.scp import HANDLERS
 from apps.dimse.upper.acceptor import Limits
+from apps.dimse.upper.tls import TlsSetupError
 
 
 class Command(BaseCommand):
@@ -22,6 +24,12 @@ class Command(BaseCommand):
         given = Limits()
         parser.add_argument("--host", default="0.0.0.0")  # noqa: S104 - modalities are elsewhere
         parser.add_argument("--port", type=int, default=settings.ISOCENTER_DICOM_PORT)
+        parser.add_argument(
+            "--tls-port",
+            type=int,
+            default=settings.ISOCENTER_DICOM_TLS_PORT,
+            help="where ISOCENTER_DICOM_TLS_CERTIFICATE, _KEY and _CA are set",
+        )
         parser.add_argument("--processes", type=int, default=PROCESSES)
         parser.add_argument(
             "--max-associations",
@@ -40,12 +48,18 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the listener."""
+        try:
+            tls = our_tls()
+        except TlsSetupError as error:
+            raise CommandError(str(error)) from error
         config = ListenerConfig(
             host=options["host"],
             port=options["port"],
             processes=options["processes"],
             max_associations=options["max_associations"],
             drain_s=options["drain"],
+            tls_port=options["tls_port"],
+            tls=tls,
             limits=Limits(
                 artim_s=options["artim"], idle_s=options["idle"], message_s=options["stall"]
             ),
@@ -53,5 +67,6 @@ class Command(BaseCommand):
         try:
             Listener(config, lambda: IsocenterProvider(HANDLERS)).run()
         except OSError as error:
-            message = f"cannot listen on {config.host}:{config.port}: {error.strerror}"
+            ports = f"{config.port} and {config.tls_port}" if tls else f"{config.port}"
+            message = f"cannot listen on {config.host}, port {ports}: {error.strerror}"
             raise CommandError(message) from error
