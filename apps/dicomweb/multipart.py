@@ -7,7 +7,6 @@ from itertools import chain
 from typing import Protocol
 
 from django.http import HttpResponse, StreamingHttpResponse
-from django.http.response import HttpResponseBase
 
 from apps.dicomweb.errors import MalformedError
 
@@ -36,7 +35,7 @@ def stream(chunks: Iterator[bytes], content_type: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(chain((first,), chunks), content_type=content_type)
 
 
-def respond_whole(parts: Iterable[Part], media_type: str) -> HttpResponseBase:
+def respond_whole(parts: Iterable[Part], media_type: str) -> HttpResponse:
     """Send parts that are in memory already, with their length."""
     boundary = uuid.uuid4().hex
     return HttpResponse(

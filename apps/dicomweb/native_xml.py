@@ -3,6 +3,7 @@
 Source: PS3.19 A.1; PS3.18 Annex F.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, TreeBuilder, tostring
@@ -18,6 +19,8 @@ DEEPEST = 400
 FIRST_BLOCK = 0x10
 GAPS = 16
 Json = dict[str, Any]
+_KIND = {"SQ": "Item", "PN": "PersonName"}
+_NO_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def parse_models(body: bytes) -> list[Json]:
@@ -35,7 +38,7 @@ def parse_models(body: bytes) -> list[Json]:
 
 
 def model_xml(data_set: Mapping[str, Any]) -> bytes:
-    """Return a data set of texts, numbers and sequences, such as an answer, as XML."""
+    """Return a data set of the JSON model as XML; what XML cannot say in a text is U+FFFD."""
     root = Element("NativeDicomModel")
     _write(root, data_set)
     return tostring(root, encoding="utf-8", xml_declaration=True)
@@ -108,7 +111,7 @@ def _private_tag(tag: str, creator: str, result: Json, creators: dict[tuple[str,
     return f"{group}{block:02X}{tag[6:]}"
 
 
-def _said(result: Json, tag: str) -> str:
+def _said(result: Mapping[str, Any], tag: str) -> str:
     values = result.get(tag, {}).get("Value") or [""]
     return str(values[0])
 
@@ -159,13 +162,36 @@ def _name(name: Element) -> dict[str, str]:
 
 def _write(parent: Element, data_set: Mapping[str, Any]) -> None:
     for tag, element in data_set.items():
-        attribute = SubElement(parent, "DicomAttribute", {"tag": tag, "vr": element["vr"]})
-        if keyword := keyword_for_tag(int(tag, 16)):
-            attribute.set("keyword", keyword)
+        vr = element["vr"]
+        attribute = SubElement(parent, "DicomAttribute", _naming(tag, vr, data_set))
+        if uri := element.get("BulkDataURI"):
+            SubElement(attribute, "BulkData", uri=uri)
+        elif inline := element.get("InlineBinary"):
+            SubElement(attribute, "InlineBinary").text = inline
         for number, value in enumerate(element.get("Value", ()), 1):
-            kind = "Item" if element["vr"] == "SQ" else "Value"
-            child = SubElement(attribute, kind, number=str(number))
-            if kind == "Item":
+            child = SubElement(attribute, _KIND.get(vr, "Value"), number=str(number))
+            if vr == "SQ":
                 _write(child, value)
-            else:
-                child.text = str(value)
+            elif vr == "PN":
+                _write_name(child, value or {})
+            elif value is not None:
+                child.text = _NO_XML.sub("\ufffd", str(value))
+
+
+def _naming(tag: str, vr: str, data_set: Mapping[str, Any]) -> dict[str, str]:
+    """Return an attribute's tag, VR and keyword; a private one's creator in place of its block."""
+    names = {"tag": tag, "vr": vr}
+    if keyword := keyword_for_tag(int(tag, 16)):
+        return names | {"keyword": keyword}
+    if int(tag[:4], 16) % 2 and (creator := _said(data_set, f"{tag[:4]}00{tag[4:6]}")):
+        names |= {"tag": f"{tag[:4]}00{tag[6:]}", "privateCreator": creator}
+    return names
+
+
+def _write_name(parent: Element, name: Mapping[str, str]) -> None:
+    for group in NAME_GROUPS:
+        if said := name.get(group):
+            inner = SubElement(parent, group)
+            for part, text in zip(NAME_PARTS, said.split("^"), strict=False):
+                if text:
+                    SubElement(inner, part).text = _NO_XML.sub("\ufffd", text)

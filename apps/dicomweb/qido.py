@@ -13,6 +13,7 @@ from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import DOOR, base_address, door
 from apps.dicomweb.errors import MalformedError
 from apps.dicomweb.result_attributes import Plan, plans, steps_of, wanted
+from apps.dicomweb.wado import XML, XML_PARTS, xml_parts
 from apps.studies.dicom_json import text_element
 from apps.studies.query import Level, Query, Row, search
 from apps.studies.query.attributes import (
@@ -24,7 +25,8 @@ from apps.studies.query.attributes import (
 )
 
 JSON = "application/dicom+json"
-OFFERS = (JSON, "application/json")
+OFFERS = (JSON, "application/json", XML)
+GIVES = (*OFFERS[:2], XML_PARTS)
 CONTROLS = ("accept", "charset", "fuzzymatching", "includefield", "limit", "offset")
 RETRIEVE_URL = "00081190"
 PATHS = {
@@ -36,19 +38,19 @@ NAMES = ("studies", "series", "instances")
 UNICODE = {"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}
 
 
-@door("GET", gives=OFFERS, parameters=CONTROLS)
+@door("GET", gives=GIVES, parameters=CONTROLS)
 def search_studies(request: HttpRequest) -> HttpResponse:
     """`/studies?`."""
     return _answer(request, Level.STUDY, {})
 
 
-@door("GET", gives=OFFERS, parameters=CONTROLS)
+@door("GET", gives=GIVES, parameters=CONTROLS)
 def search_series(request: HttpRequest, study: str = "") -> HttpResponse:
     """`/series?` and `/studies/{study}/series?`."""
     return _answer(request, Level.SERIES, {STUDY_INSTANCE_UID: study})
 
 
-@door("GET", gives=OFFERS, parameters=CONTROLS)
+@door("GET", gives=GIVES, parameters=CONTROLS)
 def search_instances(request: HttpRequest, study: str = "", series: str = "") -> HttpResponse:
     """`/instances?`, `/studies/{study}/instances?` and `…/series/{series}/instances?`."""
     return _answer(request, Level.IMAGE, {STUDY_INSTANCE_UID: study, SERIES_INSTANCE_UID: series})
@@ -92,7 +94,12 @@ def _answer(request: HttpRequest, level: Level, path: Mapping[int, str]) -> Http
     answer = search(actor=request.actor, query=query, door=DOOR)  # type: ignore[attr-defined]
     base = base_address(request)
     body = _json(answer.rows, level, base, *plans(fields, level))
-    response = HttpResponse(body, content_type=media_type)
+    if media_type != XML:
+        response = HttpResponse(body, content_type=media_type)
+    elif answer.rows:
+        response = xml_parts(orjson.loads(body))
+    else:
+        response = HttpResponse(status=204)
     warnings = []
     if answer.unsupported:
         ignored = ", ".join(f"{tag:08X}" for tag in sorted(answer.unsupported))

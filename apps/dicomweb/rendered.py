@@ -3,7 +3,6 @@
 Source: PS3.18 8.3.5, 10.4.1.1.4 and .5.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -15,6 +14,7 @@ from apps.core.recent import RecentBytes
 from apps.dicomweb.accept import accepted, chosen
 from apps.dicomweb.door import door
 from apps.dicomweb.errors import MalformedError
+from apps.dicomweb.validators import unchanged, validator
 from apps.dicomweb.wado import chosen_instances, ranged
 from apps.patients.domain import spoken_name
 from apps.studies.codecs import VIDEO
@@ -102,14 +102,9 @@ def _picture(
     request: HttpRequest, item: Item, frame: int, rendering: Rendering
 ) -> HttpResponseBase:
     parts = (item.digest, frame, rendering)
-    tag = f'"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}"'
-    headers = {
-        "ETag": tag,
-        "Cache-Control": "private, max-age=0, must-revalidate",
-        "Vary": "Accept",
-    }
-    if request.headers.get("If-None-Match") == tag:
-        return HttpResponse(status=304, headers=headers)
+    headers = {**validator([repr(parts).encode()]), "Vary": "Accept"}
+    if (same := unchanged(request, headers)) is not None:
+        return same
     body = _pictures.get(parts)
     if body is None:
         body = render_frame(decode_frame(item, frame), rendering)

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.dicomweb import qido, rendered, stow, wado, wado_uri
+from apps.dicomweb import bulk_data, qido, rendered, stow, wado, wado_uri
 from apps.dicomweb.verbs import by_method
 
 app_name = "dicomweb"
@@ -32,7 +32,12 @@ urlpatterns = [
     path(f"{INSTANCE}/metadata", wado.metadata, name="instance-metadata"),
     path(f"{INSTANCE}/rendered", rendered.rendered, name="instance-rendered"),
     path(f"{INSTANCE}/thumbnail", rendered.thumbnail, name="instance-thumbnail"),
-    path(f"{INSTANCE}/bulkdata/<path:path>", wado.bulkdata, name="instance-bulkdata"),
+    path(f"{INSTANCE}/bulkdata/<path:path>", wado.bulkdata, name="bulkdata"),
+    *(
+        path(f"{address}/{name}", view, name=f"{level}-{name}")
+        for level, address in (("study", STUDY), ("series", SERIES), ("instance", INSTANCE))
+        for name, view in (("bulkdata", bulk_data.bulk_data), ("pixeldata", bulk_data.pixel_data))
+    ),
     path(f"{INSTANCE}/frames/<str:frames>/rendered", rendered.rendered, name="frame-rendered"),
     path(f"{INSTANCE}/frames/<str:frames>/thumbnail", rendered.thumbnail, name="frame-thumbnail"),
 ]

@@ -5,7 +5,8 @@ Source: PS3.18 10.4.
 
 import gzip
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse
@@ -19,6 +20,8 @@ from apps.dicomweb.accept import MediaRange, accepted, chosen
 from apps.dicomweb.door import DOOR, base_address, door
 from apps.dicomweb.errors import MalformedError, NotAcceptableError
 from apps.dicomweb.multipart import Part, respond, respond_whole, stream
+from apps.dicomweb.native_xml import model_xml
+from apps.dicomweb.validators import unchanged, validator
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.identity import Identity
 from apps.studies.imaging import decode_frame
@@ -46,7 +49,9 @@ OCTETS = "application/octet-stream"
 JSON = "application/dicom+json"
 PIXELS = "7FE00010"
 AT_ONCE_BYTES = 4 << 20
+XML = "application/dicom+xml"
 METADATA = (JSON, "application/json")
+XML_PARTS = f'multipart/related; type="{XML}"'
 WHOLE = f'multipart/related; type="{DICOM}"'
 RLE = "image/dicom-rle"
 NATIVE = str(ExplicitVRLittleEndian)
@@ -99,7 +104,7 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     parts = (
         Part(
             f"{DICOM}; transfer-syntax={syntax}",
-            _address(base, selection, item),
+            address_of(base, selection, item),
             _file(item, selection.identity, syntax),
         )
         for item, syntax in given
@@ -113,25 +118,34 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
     return response
 
 
-@door("GET", gives=METADATA)
-def metadata(request: HttpRequest, **uids: str) -> HttpResponse:
-    """The data sets without bulk data, as DICOM JSON."""
-    media_type = chosen(accepted(request), METADATA)
+@door("GET", gives=(*METADATA, XML_PARTS))
+def metadata(request: HttpRequest, **uids: str) -> HttpResponseBase:
+    """The data sets without bulk data, as DICOM JSON, or as XML in a part each."""
+    media_type = chosen(accepted(request), (*METADATA, XML))
     selection = chosen_instances(request, **uids)
-    if "instance" in uids:
-        row = instance_metadata(
-            selection.items[0], selection.identity, selection.study_instance_uid
-        )
-        body = orjson.dumps([row])
+    alone = "instance" in uids
+    bodies = [_one(selection)] if alone else packed_metadata(selection)
+    base = base_address(request).encode()
+    headers = validator((media_type.encode(), base, *bodies), weak=True)
+    headers["Vary"] = "Accept, Accept-Encoding"
+    if (same := unchanged(request, headers)) is not None:
+        return same
+    body = (bodies[0] if alone else _joined(bodies)).replace(BASE_TOKEN, base)
+    if media_type == XML:
+        response = xml_parts(orjson.loads(body))
     else:
-        body = _joined(selection)
-    body = body.replace(BASE_TOKEN, base_address(request).encode())
-    response = HttpResponse(body, content_type=media_type)
+        response = HttpResponse(body, content_type=media_type)
     if "gzip" in request.headers.get("Accept-Encoding", "") and len(body) > 64 * 1024:
-        response.content = gzip.compress(body, 1)
+        response.content = gzip.compress(response.content, 1)
         response["Content-Encoding"] = "gzip"
-    response["Vary"] = "Accept, Accept-Encoding"
+    for name, value in headers.items():
+        response[name] = value
     return response
+
+
+def xml_parts(rows: Iterable[Mapping[str, Any]]) -> HttpResponse:
+    """Answer with data sets of the JSON model as the Native DICOM Model, a part each."""
+    return respond_whole([Part(XML, "", [model_xml(row)]) for row in rows], XML)
 
 
 @door("GET", gives=(OCTETS, *FRAME_TYPES, RLE))
@@ -140,15 +154,18 @@ def frames(request: HttpRequest, frames: str, **uids: str) -> HttpResponseBase:
     numbers = _numbers(frames)
     selection = chosen_instances(request, **uids)
     [item] = selection.items
-    media_type, content_type, values = _frames(item, numbers, accepted(request))
-    address = _address(base_address(request), selection, item)
+    media_type, syntax = form_of_frames(item, accepted(request))
+    as_stored = syntax == frame_transfer_syntax(item)
+    values = _stored(item, numbers) if as_stored else decoded_frames(item, numbers)
+    content_type = f"{media_type}; transfer-syntax={syntax}"
+    address = address_of(base_address(request), selection, item)
     if isinstance(values, PixelBytes):
-        if not _wants_multipart(request):
+        if not wants_multipart(request):
             return ranged(request, values, content_type)
         return respond([Part(content_type, f"{address}/frames/1", values.chunks())], media_type)
     if len(numbers) == 1:
         value = next(values)
-        if not _wants_multipart(request):
+        if not wants_multipart(request):
             return ranged(request, value, content_type)
         return respond_whole(
             [Part(content_type, f"{address}/frames/{frames}", [value])], media_type
@@ -166,9 +183,9 @@ def bulkdata(request: HttpRequest, path: str, **uids: str) -> HttpResponseBase:
     chosen(accepted(request), (OCTETS,))
     selection = chosen_instances(request, **uids)
     [item] = selection.items
-    value = _value_at(item, selection.identity, path)
-    if _wants_multipart(request):
-        address = f"{_address(base_address(request), selection, item)}/bulkdata/{path}"
+    value = value_at(item, selection.identity, path)
+    if wants_multipart(request):
+        address = f"{address_of(base_address(request), selection, item)}/bulkdata/{path}"
         if isinstance(value, PixelBytes):
             return respond([Part(OCTETS, address, value.chunks())], OCTETS)
         return respond_whole([Part(OCTETS, address, [value])], OCTETS)
@@ -216,7 +233,8 @@ def _span(
     return response
 
 
-def _wants_multipart(request: HttpRequest) -> bool:
+def wants_multipart(request: HttpRequest) -> bool:
+    """Tell whether parts are wanted, even for one."""
     ranges = accepted(request)
     return bool(ranges) and (ranges[0].multipart or ranges[0].name == "*/*")
 
@@ -250,31 +268,37 @@ def _file(item: Item, identity: Identity | None, syntax: str) -> Iterator[bytes]
         return part10_chunks(item, identity)
 
 
-def _frames(
-    item: Item, numbers: Sequence[int], ranges: Sequence[MediaRange]
-) -> tuple[str, str, Iterator[bytes] | PixelBytes]:
-    """Return the media type, the parts' content type and the frames, by the client's first wish."""
+def form_of_frames(item: Item, ranges: Sequence[MediaRange]) -> tuple[str, str]:
+    """Return the media type and transfer syntax of an instance's frames, by the first wish.
+
+    The syntax is the stored one, or explicit VR little endian: then they are to be decoded.
+
+    Raises:
+        NotAcceptableError: they cannot be given so.
+    """
     stored = frame_transfer_syntax(item)
     picture = SYNTAX_TYPE.get(stored)
     for wanted in ranges:
         asked = wanted.transfer_syntax
         as_stored = asked in ("*", stored) or (not asked and stored == NATIVE)
         if wanted.takes(OCTETS) and as_stored:
-            content_type = f"{OCTETS}; transfer-syntax={stored}"
-            return OCTETS, content_type, _stored(item, numbers)
+            return OCTETS, stored
         if (
             picture
             and wanted.takes(picture)
             and wanted.inner != "*/*"
             and asked in ("", "*", stored)
         ):
-            content_type = f"{picture}; transfer-syntax={stored}"
-            return picture, content_type, _stored(item, numbers)
+            return picture, stored
         if wanted.takes(OCTETS) and asked in ("", NATIVE):
-            values = (decode_frame(item, number).pixels.tobytes() for number in numbers)
-            return OCTETS, f"{OCTETS}; transfer-syntax={NATIVE}", values
+            return OCTETS, NATIVE
     offers = [f"{OCTETS}; transfer-syntax={stored}", f"{OCTETS}; transfer-syntax={NATIVE}"]
     raise NotAcceptableError(offers=offers + ([picture] if picture else []))
+
+
+def decoded_frames(item: Item, numbers: Iterable[int]) -> Iterator[bytes]:
+    """Yield frames as native little endian pixels."""
+    return (decode_frame(item, number).pixels.tobytes() for number in numbers)
 
 
 def _stored(item: Item, numbers: Sequence[int]) -> Iterator[bytes] | PixelBytes:
@@ -285,28 +309,42 @@ def _stored(item: Item, numbers: Sequence[int]) -> Iterator[bytes] | PixelBytes:
     return stored_frames(item, numbers)
 
 
-def _joined(selection: Selection) -> bytes:
-    """Join the series' stored arrays into one."""
+def _one(selection: Selection) -> bytes:
+    [item] = selection.items
+    row = instance_metadata(item, selection.identity, selection.study_instance_uid)
+    return orjson.dumps([row])
+
+
+def packed_metadata(selection: Selection) -> list[bytes]:
+    """Return the gzipped JSON array of each series, as kept."""
     by_series: dict[str, list[Item]] = {}
     for item in selection.items:
         by_series.setdefault(item.series_instance_uid, []).append(item)
-    bodies = [
-        gzip.decompress(
-            series_metadata(
-                series_instance_uid=uid,
-                study_id=selection.study_id,
-                items=items,
-                identity=selection.identity,
-            )
+    return [
+        series_metadata(
+            series_instance_uid=uid,
+            study_id=selection.study_id,
+            items=items,
+            identity=selection.identity,
         )
         for uid, items in by_series.items()
     ]
+
+
+def _joined(packed: Sequence[bytes]) -> bytes:
+    """Join arrays into one."""
+    bodies = [gzip.decompress(body) for body in packed]
     if len(bodies) == 1:
         return bodies[0]
     return b"[" + b",".join(body[1:-1] for body in bodies) + b"]"
 
 
-def _value_at(item: Item, identity: Identity | None, path: str) -> bytes | PixelBytes:
+def value_at(item: Item, identity: Identity | None, path: str) -> bytes | PixelBytes:
+    """Return a binary value by its path: tags and item numbers, as metadata has it.
+
+    Raises:
+        NotFoundError: nothing binary is there.
+    """
     steps = path.split("/")
     if steps == [PIXELS]:
         if lies_as_given(item):
@@ -335,7 +373,8 @@ def _numbers(text: str) -> list[int]:
         raise MalformedError(message) from None
 
 
-def _address(base: str, selection: Selection, item: Item) -> str:
+def address_of(base: str, selection: Selection, item: Item) -> str:
+    """Return the address of an instance."""
     return (
         f"{base}/studies/{selection.study_instance_uid}/series/{item.series_instance_uid}"
         f"/instances/{item.sop_instance_uid}"

@@ -348,7 +348,7 @@ ASKS |= {
     "dicomweb:instance-metadata": stored(*INSTANCE),
     "dicomweb:instance-rendered": stored(*INSTANCE, accept=PICTURE),
     "dicomweb:instance-thumbnail": stored(*INSTANCE, accept=PICTURE),
-    "dicomweb:instance-bulkdata": stored(*INSTANCE, path="7FE00010"),
+    "dicomweb:bulkdata": stored(*INSTANCE, path="7FE00010"),
     "dicomweb:frames": stored(*INSTANCE, frames="1"),
     "dicomweb:frame-rendered": stored(*INSTANCE, accept=PICTURE, frames="1"),
     "dicomweb:frame-thumbnail": stored(*INSTANCE, accept=PICTURE, frames="1"),
@@ -384,6 +384,11 @@ ASKS |= {
     "worklists:take": lambda place, world: Ask(
         {"pk": place.room.pk}, data={"exam": place.bookable.pk}
     ),
+}
+ASKS |= {
+    f"dicomweb:{level}-{what}": stored(*path)
+    for level, path in (("study", STUDY), ("series", SERIES), ("instance", INSTANCE))
+    for what in ("bulkdata", "pixeldata")
 }
 ASKS |= {
     f"account_{name}": plain()
