@@ -14,7 +14,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -25,7 +25,10 @@ Headers = list[tuple[bytes, bytes]]
 
 SMALL_BODY = 256 * 1024  # bytes; up to here the event loop collects a body before a thread starts
 BUFFER = 4 * 1024 * 1024  # bytes of a larger body waiting for its thread
-CHUNK = 64 * 1024  # bytes gathered from a streaming response before they cross to the event loop
+CHUNK = 64 * 1024  # bytes; smaller chunks of a streaming response are joined
+CROSSING = 512 * 1024  # bytes of a streaming response that cross to the event loop at once
+
+END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
 class ClientGoneError(OSError):
@@ -218,25 +221,28 @@ class _Answer:
         await self._send({"type": "http.response.body", "body": self.whole, "more_body": False})
 
     def stream(self, chunks: Iterable[bytes]) -> None:
-        """Send from the thread what comes, small chunks joined, each after the last was taken."""
-        self._cross(self._start)
+        """Send from the thread what comes: the next is fetched while the last is taken."""
+        crossing = self._cross([self._start])
         waiting: list[bytes] = []
         size = 0
         for chunk in chunks:
             waiting.append(chunk)
             size += len(chunk)
-            if size >= CHUNK:
-                self._cross(_part(waiting))
+            if size >= CROSSING:
+                crossing.result()
+                crossing = self._cross(_parts(waiting))
                 waiting, size = [], 0
-        self._cross({**_part(waiting), "more_body": False})
+        crossing.result()
+        self._cross([*_parts(waiting), END]).result()
 
-    def _cross(self, message: Message) -> None:
+    def _cross(self, messages: list[Message]) -> Future[None]:
         if self.gone:
             raise ClientGoneError("the client closed the connection")
-        asyncio.run_coroutine_threadsafe(self._deliver(message), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(self._deliver(messages), self._loop)
 
-    async def _deliver(self, message: Message) -> None:
-        await self._send(message)
+    async def _deliver(self, messages: list[Message]) -> None:
+        for message in messages:
+            await self._send(message)
 
 
 async def _watch(receive: Receive, body: BodyStream | None, answer: _Answer) -> None:
@@ -248,8 +254,20 @@ async def _watch(receive: Receive, body: BodyStream | None, answer: _Answer) -> 
     answer.gone = True
 
 
-def _part(chunks: list[bytes]) -> Message:
-    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def _parts(chunks: list[bytes]) -> list[Message]:
+    """Return the messages that carry chunks: small neighbours joined, large ones as they are."""
+    bodies: list[list[bytes]] = []
+    size = 0
+    for chunk in chunks:
+        if not bodies or size + len(chunk) > CHUNK:
+            bodies.append([])
+            size = 0
+        bodies[-1].append(chunk)
+        size += len(chunk)
+    return [_part(body[0] if len(body) == 1 else b"".join(body)) for body in bodies]
+
+
+def _part(body: bytes) -> Message:
     return {"type": "http.response.body", "body": body, "more_body": True}
 
 

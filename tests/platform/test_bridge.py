@@ -7,7 +7,7 @@ import io
 import socket
 import subprocess
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pacs_site.bridge import BUFFER, SMALL_BODY, BodyStream, ClientGoneError, build_environ
+from pacs_site.bridge import (
+    BUFFER,
+    CHUNK,
+    CROSSING,
+    SMALL_BODY,
+    BodyStream,
+    Bridge,
+    ClientGoneError,
+    build_environ,
+)
 from pacs_site.up.supervision import ticks
 from tests.platform.bridge_app import PIECE
 from tests.product import CHECKOUT, free_ports
@@ -107,6 +116,56 @@ def test_a_header_cannot_pass_for_another() -> None:
     assert "HTTP_X_FORWARDED_PROTO" not in environ
     assert environ["HTTP_X_A"] == "1,2"
     assert build_environ(scope(path="/é"))["PATH_INFO"] == "/é".encode().decode("latin-1")
+
+
+def streaming(chunks: Iterable[bytes]) -> Bridge:
+    """A bridge to an application that streams chunks."""
+
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        start("200 OK", [])
+        return iter(chunks)
+
+    return Bridge(application, 1)
+
+
+@pytest.mark.parametrize(
+    "sizes", [[], [0], [10], [10, CROSSING], [CHUNK, 1, 0, CROSSING + 1, 5, 7, CHUNK - 2, 3]]
+)
+def test_a_streamed_answer_is_whole_in_order_whatever_its_chunks(sizes: list[int]) -> None:
+    chunks = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
+
+    async def main() -> bytes:
+        return (await streaming(chunks).call(scope()))[2]
+
+    assert run(main()) == b"".join(chunks)
+
+
+def test_a_slow_client_holds_the_stream_back() -> None:
+    produced, piece = [], b"-" * CROSSING
+
+    def chunks() -> Iterator[bytes]:
+        for number in range(50):
+            produced.append(number)
+            yield piece
+
+    async def main() -> list[int]:
+        ahead, sent = [], 0
+
+        async def send(message: dict[str, Any]) -> None:
+            nonlocal sent
+            await asyncio.sleep(0.002)  # slower than the thread is
+            sent += len(message.get("body", b"")) // CROSSING
+            ahead.append(len(produced) - sent)
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        await streaming(chunks())(scope(), receive, send)
+        assert sent == len(produced) == 50
+        return ahead
+
+    assert max(run(main())) <= 2  # one on its way, one in hand
 
 
 @pytest.fixture(scope="module")
