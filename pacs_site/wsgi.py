@@ -1,8 +1,37 @@
 """Django as WSGI: everything but `/live/` runs here, in worker threads."""
 
 import os
+from typing import Any, BinaryIO, cast
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import LimitedStream, WSGIHandler, WSGIRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
-application = get_wsgi_application()
+
+STREAMED = "/dicom-web/"
+"""Below it bodies are read as streams, never whole, and may come in chunks without a length."""
+NO_LIMIT = 1 << 62
+
+
+class Request(WSGIRequest):
+    """A request whose body may end without having told its length (RFC 9112 7.1).
+
+    Django takes such a body for empty. It stays so outside `STREAMED`, where forms are read into
+    memory and their length is what bounds them.
+    """
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        super().__init__(environ)
+        terminated = environ.get("wsgi.input_terminated") and not environ.get("CONTENT_LENGTH")
+        if terminated and self.path_info.startswith(STREAMED):
+            self._stream = cast("BinaryIO", LimitedStream(environ["wsgi.input"], NO_LIMIT))
+
+
+class Handler(WSGIHandler):
+    """Django's, with our request."""
+
+    request_class = Request
+
+
+django.setup(set_prefix=False)
+application = Handler()

@@ -28,11 +28,12 @@ DELIMITER = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 TRAILING_PADDING = struct.pack("<HH2sHI", 0xFFFC, 0xFFFC, b"OB", 0, 4096) + bytes(4096)
 
 
-def noise(size: int) -> Iterator[bytes]:
+def noise(size: int, start: int = 0) -> Iterator[bytes]:
     """Yield so many bytes, each block with its number in it, so that none passes for another."""
-    for number in range(0, size, BLOCK):
+    end = start + size
+    for number in range(start // BLOCK * BLOCK, end, BLOCK):
         block = struct.pack("<Q", number) + _NOISE[8:]
-        yield block[: size - number]
+        yield block[max(start - number, 0) : end - number]
 
 
 @dataclass

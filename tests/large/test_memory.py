@@ -10,8 +10,18 @@ import pytest
 
 from tests.large.doors import Came, c_get, c_store, path_of, stow, wado
 from tests.large.memory import added
-from tests.large.objects import EXPLICIT, IMPLICIT, RLE, LargeObject, compressed, native, video
-from tests.product import Product
+from tests.large.objects import (
+    EXPLICIT,
+    IMPLICIT,
+    RLE,
+    LargeObject,
+    compressed,
+    digest,
+    native,
+    noise,
+    video,
+)
+from tests.product import Product, product
 
 pytestmark = pytest.mark.e2e
 MIB, GIB = 1 << 20, 1 << 30
@@ -66,7 +76,7 @@ def transcoded(made: Product, token: str, one: LargeObject, pixels: int) -> None
 
 def warm_up(made: Product, token: str) -> None:
     """Have every process load what it loads once, with small objects."""
-    for _ in range(4):
+    for _ in range(3):
         for receive in (by_c_store, by_stow):
             for one in (native(64, 64, 4), video(5000, 5000), compressed(2)):
                 received_and_fetched(made, token, one, receive)
@@ -83,11 +93,13 @@ def warm(running_product: Product) -> tuple[Product, str]:
     return running_product, token
 
 
-@pytest.mark.parametrize("receive", [by_c_store, by_stow])
 @pytest.mark.parametrize(
-    "make",
-    [lambda: native(512, 512, 256), lambda: video(20 * MIB, 44 * MIB)],
-    ids=["native", "fragments"],
+    ("receive", "make"),
+    [
+        (by_c_store, lambda: native(512, 512, 256)),
+        (by_stow, lambda: video(20 * MIB, 44 * MIB)),
+    ],
+    ids=["native by C-STORE", "fragments by STOW-RS"],
 )
 def test_64_mib_go_in_and_out_in_24_mb(warm, receive, make):
     made, token = warm
@@ -114,3 +126,62 @@ def test_64_mib_are_decompressed_frame_by_frame_in_24_mb(warm):
     with added(made) as memory:
         transcoded(made, token, one, 256 * 512 * 512)
     assert memory.most < TWIN_BYTES, str(memory)
+
+
+def last_frame(made: Product, token: str, one: LargeObject) -> None:
+    """Fetch the last frame of a native object, by its number."""
+    ds = one.ds
+    size = ds.Rows * ds.Columns
+    came = wado(
+        made, token, f"{path_of(one)}/frames/{ds.NumberOfFrames}", f"{OCTETS}; transfer-syntax=*",
+        Came(),
+    )  # fmt: skip
+    assert came.digest == digest(noise(size, (ds.NumberOfFrames - 1) * size))
+
+
+def forget(made: Product) -> None:
+    """Remove the stored files, to have room for the next."""
+    for (key,) in made.sql("SELECT key FROM archive_location"):
+        (made.home / "archive" / key).unlink(missing_ok=True)
+
+
+@pytest.mark.prove
+@pytest.mark.timeout(4 * 3600)
+def test_4_gib_of_pixels_and_5_gib_of_fragments_in_100_mb(capsys):
+    """Of 1 x 9,241 x 464,773 bytes and one to fill up: the longest value there is, to the byte."""
+    done = []
+
+    def measured(what: str, *acts: Callable[[], None]) -> None:
+        with added(made) as memory:
+            for act in acts:
+                act()
+        done.append(f"{what}: {memory}")
+        assert memory.most < PROOF_BYTES, done[-1]
+
+    with product() as made:
+        made.up()
+        token = made.token()
+        warm_up(made, token)
+        for receive in (by_c_store, by_stow):
+            one = native(1, 9_241, 464_773)
+            assert one.pixels.size == 4 * GIB - 2
+            measured(
+                f"4 GiB - 2 {receive.__name__}",
+                lambda one=one, receive=receive: received_and_fetched(made, token, one, receive),
+                lambda one=one: as_value(made, token, one),
+                lambda one=one: last_frame(made, token, one),
+                lambda one=one: transcoded(made, token, one, one.pixels.size),
+            )
+            forget(made)
+            one = video(3 * GIB, 2 * GIB)
+            measured(
+                f"5 GiB {receive.__name__}",
+                lambda one=one, receive=receive: received_and_fetched(made, token, one, receive),
+                lambda one=one: as_value(made, token, one),
+            )
+            forget(made)
+        one = compressed(4096)
+        by_stow(made, token, one)
+        measured("1 GiB decompressed", lambda: transcoded(made, token, one, 4096 * 512 * 512))
+    with capsys.disabled():
+        print("", *done, sep="\n")

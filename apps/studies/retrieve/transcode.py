@@ -1,11 +1,12 @@
 """Giving an instance in another transfer syntax, where the peer does not take the stored one.
 
-Frame by frame: what is in memory is one frame, and the first 8 MB of what goes out, so that nothing
+Frame by frame: what is in memory is one frame, and the first 4 MB of what goes out, so that nothing
 is begun of most of what does not decode.
 """
 
 import struct
 import zlib
+from collections import deque
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -29,7 +30,7 @@ from apps.studies.retrieve.outgoing import encoded, read_behind, read_header, re
 from apps.studies.retrieve.select import Item
 
 TARGETS = (str(ExplicitVRLittleEndian), str(ImplicitVRLittleEndian))
-AT_ONCE_BYTES = 8 << 20
+AT_ONCE_BYTES = 4 << 20
 AS_STORED: dict[str, Any] = {"as_rgb": False}
 LONGEST_VALUE = 0xFFFFFFFE
 _UNDECODABLE = (NotImplementedError, RuntimeError, ValueError, AttributeError, KeyError, zlib.error)
@@ -51,7 +52,7 @@ def transcoded_dataset(
     Raises:
         TransferSyntaxError: the target is none of `TARGETS`, nothing here decodes the stored one,
             or its pixels are more than a native value may hold (PS3.5 7.1.1). At once, where that
-            shows in the first 8 MB; else from the iterator.
+            shows in the first 4 MB; else from the iterator.
     """
     if transfer_syntax_uid not in TARGETS:
         raise TransferSyntaxError(asked=transfer_syntax_uid, stored=item.transfer_syntax_uid)
@@ -80,14 +81,20 @@ def can_transcode(item: Item, transfer_syntax_uid: str) -> bool:
 
 def _begun(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Take the first chunks, so that what fails early fails before anything is sent."""
-    first: list[bytes] = []
+    first: deque[bytes] = deque()
     size = 0
     for chunk in chunks:
         first.append(chunk)
         size += len(chunk)
         if size >= AT_ONCE_BYTES:
             break
-    return chain((b"".join(first),), chunks)
+
+    def given() -> Iterator[bytes]:
+        while first:  # none is held longer than it has to be
+            yield first.popleft()
+        yield from chunks
+
+    return given()
 
 
 def _chunks(item: Item, syntax: UID, identity: Identity | None) -> Iterator[bytes]:
