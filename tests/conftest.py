@@ -11,6 +11,7 @@ import pytest
 
 from tests.dimse.installation import Installation, installation
 from tests.product import Product, product
+from tests.seaweed import ObjectStore, object_store
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 # sync Playwright keeps an event loop in the main thread, where Django's ORM is used too
@@ -124,4 +125,11 @@ def installed() -> Iterator[Installation]:
     folder = Path(tempfile.mkdtemp(prefix=f"isocenter-test-{os.getpid()}-dimse")).resolve()
     folder.chmod(0o711)
     with installation(folder) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[ObjectStore]:
+    """A real object store, shared by the session's tests; each takes a prefix of its own."""
+    with object_store() as made:
         yield made

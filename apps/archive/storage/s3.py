@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
+import structlog
 from boto3.exceptions import S3UploadFailedError
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
@@ -32,10 +33,14 @@ from apps.archive.storage.base import (
 )
 from apps.core import clock
 
+log = structlog.get_logger(__name__)
+
 FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
 ABSENT = {"404", "NoSuchKey", "NotFound"}
 BEYOND_END = {"416", "InvalidRange"}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+FULL = {"XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "507"}
+INSUFFICIENT = 507  # RFC 4918 11.5
 # Large objects go up two parts at a time: memory stays bounded, whatever their size.
 TRANSFER = TransferConfig(
     multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=2
@@ -49,6 +54,8 @@ def _failure(error: Exception) -> StorageError:
             return StorageMissingError(reason=str(error))
         if code in BEYOND_END:
             return StorageTruncatedError(reason=str(error))
+        if code in FULL or error.response["ResponseMetadata"]["HTTPStatusCode"] == INSUFFICIENT:
+            return StorageFullError(reason=str(error))
     if isinstance(error, OSError) and error.errno in NO_ROOM:
         return StorageFullError(reason=str(error))
     return StorageError(reason=f"{type(error).__name__}: {error}")
@@ -65,30 +72,32 @@ class S3File(IncomingFile):
         self.key = key
         self._storage = storage
         try:
-            self._file = tempfile.TemporaryFile(dir=storage.spool)  # noqa: SIM115
+            self._file = tempfile.TemporaryFile(dir=storage.spool, buffering=0)  # noqa: SIM115
         except OSError as error:
             raise _failure(error) from error
-        self._uploaded = False
+        self._begun = False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Append bytes."""
+        view = memoryview(data)
         try:
-            self._file.write(data)
+            while view:
+                view = view[self._file.write(view) :]
         except OSError as error:
             raise _failure(error) from error
 
     def sync(self) -> None:
-        """Upload, in parts where it is large."""
+        """Upload, in parts where it is large; where that fails, what came can still be read."""
+        self._begun = True
         try:
             self._file.seek(0)
-            self._storage.client.upload_fileobj(
-                self._file, self._storage.bucket, self._storage.path(self.key), Config=TRANSFER
-            )
-            self._uploaded = True
+            with os.fdopen(os.dup(self._file.fileno()), "rb") as source:  # boto3 may close it
+                self._storage.client.upload_fileobj(
+                    source, self._storage.bucket, self._storage.path(self.key), Config=TRANSFER
+                )
         except (*FAULTS, S3UploadFailedError) as error:
             raise _failure(error) from error
-        finally:
-            self._file.close()
+        self._file.close()
 
     def reread(self, length: int) -> Iterator[bytes]:
         """Yield the first `length` bytes written."""
@@ -97,14 +106,21 @@ class S3File(IncomingFile):
             while length > 0 and (chunk := self._file.read(min(CHUNK_BYTES, length))):
                 length -= len(chunk)
                 yield chunk
-        except (OSError, ValueError) as error:  # closed: the upload was tried
+        except (OSError, ValueError) as error:  # closed: it was uploaded
             raise StorageError(reason=str(error)) from error
 
     def discard(self) -> None:
-        """Close, and remove what was uploaded."""
+        """Close, and remove what may have been uploaded though no answer said so.
+
+        Where the store does not answer that either, the object stays until the sweep.
+        """
         self._file.close()
-        if self._uploaded:
-            self._storage.remove(self.key)
+        if self._begun:
+            self._begun = False
+            try:
+                self._storage.remove(self.key)
+            except StorageError as error:
+                log.warning("archive.discard-failed", key=self.key, error=error.message)
 
 
 class S3Storage(Storage):
@@ -126,7 +142,7 @@ class S3Storage(Storage):
             aws_secret_access_key=unquote(parts.password or "") or None,
             region_name=query.get("region", [os.environ.get("AWS_REGION", "us-east-1")])[0],
             config=Config(
-                retries={"max_attempts": 3, "mode": "standard"},
+                retries={"total_max_attempts": 3, "mode": "standard"},
                 connect_timeout=5,
                 read_timeout=float(query.get("timeout", ["30"])[0]),
                 max_pool_connections=32,
