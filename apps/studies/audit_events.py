@@ -41,3 +41,9 @@ VERSION_UNDONE = register(
 VERSIONS_VIEWED = register(
     "studies.versions.viewed", Action.READ, "Compared the versions of an image"
 )
+UPLOAD_VIEWED = register("studies.upload.viewed", Action.READ, "Looked at what an upload brought")
+UPLOAD_ABANDONED = register(
+    "studies.upload.abandoned",
+    Action.DELETE,
+    "Removed pieces of uploads nobody went on with",
+)

@@ -2,7 +2,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
-from apps.accounts.models import AttentionItem, ProtectedModel, Site
+from apps.accounts.models import AttentionItem, ProtectedModel, Site, User
 from apps.archive.models import StoredObject
 from apps.orders.models import RequestedProcedure
 from apps.patients.models import Patient
@@ -10,6 +10,7 @@ from apps.studies.domain import (
     Availability,
     Completeness,
     Difference,
+    FileOutcome,
     IntakeAction,
     MatchReason,
     QuarantineState,
@@ -299,3 +300,72 @@ class QuarantinedObject(models.Model):
 
     def __str__(self) -> str:
         return self.sop_instance_uid or self.digest[:12]
+
+
+class Upload(models.Model):
+    """What one person brings through the browser at one time: files, folders, ZIPs."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    address = models.CharField(max_length=64, blank=True)
+    begun_at = models.DateTimeField()
+    last_at = models.DateTimeField(help_text="when something of it last came")
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["last_at"], condition=models.Q(ended_at=None), name="upload_open")
+        ]
+
+    def __str__(self) -> str:
+        return f"upload {self.pk}"
+
+
+class UploadedFile(models.Model):
+    """One file of an upload, or of a ZIP in it. Without an outcome it is still coming or waits."""
+
+    upload = models.ForeignKey(Upload, on_delete=models.CASCADE, related_name="files")
+    parent = models.ForeignKey("self", null=True, on_delete=models.CASCADE, related_name="entries")
+    path = models.CharField(max_length=1000, help_text="as the browser named it")
+    digest = models.CharField(
+        max_length=64, help_text="SHA-256 of the data set, of the whole file where it is no DICOM"
+    )
+    size_bytes = models.BigIntegerField(default=0)
+    received_bytes = models.BigIntegerField(default=0)
+    begun_at = models.DateTimeField(null=True, help_text="when its first piece came")
+    taken_up_at = models.DateTimeField(null=True, help_text="when a worker last went on with it")
+    outcome = models.CharField(
+        max_length=16, choices=[(o.value, o.value) for o in FileOutcome], blank=True
+    )
+    reason = models.CharField(max_length=300, blank=True)
+    study_instance_uid = models.CharField(max_length=64, blank=True)
+    sop_instance_uid = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["upload", "path", "digest"], name="uploaded_file_once")
+        ]
+        indexes = [
+            models.Index(
+                fields=["begun_at"], condition=models.Q(outcome=""), name="uploaded_file_open"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class UploadPiece(models.Model):
+    """A run of bytes of a file that is still coming, on the archive's storage."""
+
+    file = models.ForeignKey(UploadedFile, on_delete=models.CASCADE, related_name="pieces")
+    offset = models.BigIntegerField()
+    size_bytes = models.BigIntegerField()
+    storage = models.CharField(max_length=64)
+    key = models.CharField(max_length=200)
+
+    class Meta:
+        ordering = ["offset"]
+        constraints = [models.UniqueConstraint(fields=["file", "offset"], name="upload_piece_once")]
+
+    def __str__(self) -> str:
+        return f"{self.file_id} from {self.offset}"

@@ -1,6 +1,9 @@
 """What studies listen to."""
 
+from functools import partial
+
 import structlog
+from celery import Task
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
@@ -10,7 +13,7 @@ from apps.core.events import Event, subscribe
 from apps.studies.services import order_match_waiting
 from apps.studies.services.quarantine import quarantine_replaced
 from apps.studies.steps import damage_close, damage_open
-from apps.studies.tasks import compare_versions
+from apps.studies.tasks import compare_versions, take_uploads
 
 log = structlog.get_logger(__name__)
 
@@ -49,12 +52,21 @@ def close_damage(event: Event) -> None:
 
 @subscribe("studies.instance.came-again")
 def compare_with_current(event: Event) -> None:
-    """Ask a worker to compare; where the broker is down, the beat finds the work later."""
-    transaction.on_commit(_wake)
+    """Ask a worker to compare."""
+    del event  # the rows say what is due
+    transaction.on_commit(partial(_wake, compare_versions))
 
 
-def _wake() -> None:
+@subscribe("studies.upload.arrived")
+def take_upload(event: Event) -> None:
+    """Have a worker take up a file that is whole."""
+    del event  # the rows say what is due
+    transaction.on_commit(partial(_wake, take_uploads))
+
+
+def _wake(task: Task) -> None:
+    """Ask a worker; where the broker is down, the beat finds the work later."""
     try:
-        compare_versions.delay()
+        task.apply_async(retry=False)
     except OperationalError as error:
-        log.warning("studies.comparer-not-woken", reason=str(error))
+        log.warning("studies.worker-not-woken", task=task.name, reason=str(error))

@@ -5,6 +5,7 @@ from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
 from apps.studies.services import studies_settle
 from apps.studies.services.quarantine import quarantine_purge
+from apps.studies.services.uploads import uploads_expire, uploads_take
 from apps.studies.services.versions import versions_compare
 
 
@@ -26,3 +27,15 @@ def purge_quarantine() -> None:
 def compare_versions() -> None:
     """Find out in what images that came again differ from the current ones."""
     versions_compare(at=clock.now())
+
+
+@pacs_task(time_limit=6 * 3600)
+def take_uploads() -> None:
+    """Take what came whole through the browser: ZIPs, and files longer than one piece."""
+    uploads_take(at=clock.now())
+
+
+@pacs_task()
+def expire_uploads() -> None:
+    """Remove the pieces of uploads that nobody went on with."""
+    uploads_expire(actor=system_actor("uploads"), at=clock.now())

@@ -43,6 +43,7 @@ RAIL = (
         "attention", "workspace:attention", "attention", "Attention", "A", Permission.ATTENTION_READ
     ),
     RailEntry("patients", "workspace:patients", "folder", "Patients", "P", Permission.PATIENT_READ),
+    RailEntry("upload", "workspace:upload", "upload", "Upload", "L", Permission.STUDY_STORE),
     RailEntry(
         "portal", "portal:list", "inbox", "Results", "O", Permission.REPORT_READ, by_grant=True
     ),

@@ -11,6 +11,7 @@ from apps.workspace.views import (
     palette,
     patients,
     quarantine,
+    upload,
     versions,
 )
 
@@ -51,6 +52,12 @@ urlpatterns = [
     path("images/<int:pk>/versions/choose/", versions.choose, name="versions-choose"),
     path("images/<int:pk>/versions/undo/", versions.undo, name="versions-undo"),
     path("images/<int:pk>/versions/<int:stored>/", versions.picture, name="version-picture"),
+    path("upload/", upload.upload, name="upload"),
+    path("upload/begin/", upload.begin, name="upload-begin"),
+    path("upload/<int:pk>/", upload.result, name="upload-one"),
+    path("upload/<int:pk>/offer/", upload.offer, name="upload-offer"),
+    path("upload/<int:pk>/end/", upload.end, name="upload-end"),
+    path("upload/files/<int:pk>/", upload.piece, name="upload-piece"),
     path("audit/", audit.trail, name="audit"),
     path("audit/<int:pk>/", audit.event, name="audit-event"),
     path("administration/", administration.index, name="administration"),

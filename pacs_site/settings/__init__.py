@@ -209,6 +209,18 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 6 * 3600.0,
         "options": {"expires": 3600.0},
     },
+    # Files that came whole through the browser and whose wake-up was lost.
+    "uploads-take": {
+        "task": "apps.studies.tasks.take_uploads",
+        "schedule": 15.0,
+        "options": {"expires": 15.0},
+    },
+    # Pieces of uploads that nobody goes on with.
+    "uploads-expire": {
+        "task": "apps.studies.tasks.expire_uploads",
+        "schedule": 3600.0,
+        "options": {"expires": 3600.0},
+    },
     "audit-seal": {
         "task": "apps.audit.tasks.seal_audit",
         "schedule": 60.0,

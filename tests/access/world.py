@@ -26,10 +26,17 @@ from apps.scheduling import services as scheduling
 from apps.scheduling.models import Appointment, OpeningHours, Room, ScheduledStep
 from apps.studies.domain import IntakeAction
 from apps.studies.ingest.rules import forget_rules
-from apps.studies.models import Instance, InstanceVersion, QuarantinedObject, Study
+from apps.studies.models import (
+    Instance,
+    InstanceVersion,
+    QuarantinedObject,
+    Study,
+    UploadedFile,
+)
 from apps.studies.services import instances_record
 from apps.studies.services.intake import intake_rule_save
 from apps.studies.services.quarantine import quarantine_discard
+from apps.studies.services.uploads import Offer, files_offer, upload_begin
 from apps.worklists import services as worklists
 from apps.worklists.models import ReadingFilter, ReadingItem
 from apps.worklists.reading.services import reading_claim, reading_release
@@ -78,6 +85,7 @@ class Place:
     colleague: User
     held: QuarantinedObject
     discarded: QuarantinedObject
+    uploaded: UploadedFile
 
     @property
     def name(self) -> str:
@@ -235,7 +243,17 @@ class Builder:
             colleague=self.colleague,
             held=held,
             discarded=discarded,
+            uploaded=self.uploaded(),
         )
+
+    def uploaded(self) -> UploadedFile:
+        """A file that is coming, in an upload of the technologist, or of the one elsewhere."""
+        at_main = self.site == self.reading.main
+        who = actor(self.reading.technologist if at_main else self.reader)
+        upload = upload_begin(actor=who, at=clock.now())
+        offer = Offer("image", 1000, "0" * 64)
+        [file] = files_offer(actor=who, upload_id=upload.pk, offers=[offer], at=clock.now())
+        return file
 
     def exam(self) -> RequestedProcedure:
         return self.reading.exam(self.patient, site=self.site, referrer=self.referrer)
