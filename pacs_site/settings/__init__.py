@@ -176,6 +176,10 @@ CONTENT_SECURITY_POLICY = {
 }
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "") or home.broker_url(HOME)
+# A broker that hangs must not hang whoever asks it.
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"socket_timeout": 5.0} if CELERY_BROKER_URL.startswith(("redis", "valkey")) else {}
+)
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # however long it is away, nobody has to be restarted
 CELERY_TASK_ROUTES = ["apps.core.tasks.route"]
 CELERY_BEAT_SCHEDULE = {

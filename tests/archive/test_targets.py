@@ -1,12 +1,15 @@
 """Where new objects go: the first target with room; one that runs full on the way is left."""
 
 import os
+from uuid import UUID
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from apps.archive.incoming import IncomingObject
-from apps.archive.storage import StorageFullError, storage_named, write_storage
+from apps.archive.storage import StorageFullError, local, storage_named, write_storage
+from apps.archive.storage.local import LocalStorage
+from apps.core import clock
 from tests.archive.disks import small_disk
 
 MIB = 1 << 20
@@ -81,3 +84,17 @@ def test_a_storage_that_nobody_named_is_a_clear_error(settings):
     settings.ARCHIVE_STORAGES = {"tape": "ftp://x"}
     with pytest.raises(ImproperlyConfigured, match="storage tape begins with file: or s3:"):
         storage_named("tape")
+
+
+def test_a_folder_of_another_process_is_made_durable_before_it_is_used(tmp_path, monkeypatch):
+    synced = []
+    sync = local._sync_folder
+    monkeypatch.setattr(local, "_sync_folder", lambda path: (synced.append(path), sync(path)))
+    monkeypatch.setattr(local.uuid, "uuid4", lambda: UUID(int=1 << 127))
+    day = tmp_path / f"{clock.now():%Y/%m/%d}"
+    (day / "80").mkdir(parents=True)  # made by another process, which has not synced it yet
+    storage = LocalStorage("default", tmp_path)
+    storage.create().discard()
+    assert synced == [tmp_path, day.parent.parent, day.parent, day]
+    storage.create().discard()
+    assert len(synced) == 4  # once known to be durable, it costs nothing

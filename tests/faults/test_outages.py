@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -106,6 +107,20 @@ def test_away_for_a_moment_and_back(running_product: Product, name: str) -> None
     siege = Siege(running_product, running_product.token())
     siege.wait_serving()
     outage(siege, name, 0)
+
+
+def test_a_broker_that_hangs_hangs_nobody(running_product: Product) -> None:
+    siege = Siege(running_product, running_product.token())
+    siege.wait_serving()
+    running_product.kill("valkey", signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        without_broker(siege)
+        assert time.monotonic() - began < 30
+    finally:
+        running_product.kill("valkey", signal.SIGCONT)
+    siege.wait_serving()
+    worker_answers(running_product)
 
 
 @pytest.mark.prove

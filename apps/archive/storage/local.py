@@ -99,7 +99,7 @@ class LocalStorage(Storage):
         self.name = name
         self.root = root
         self.reserve_bytes = reserve_bytes
-        self._made: set[str] = set()
+        self._durable: set[Path] = set()
 
     def free_bytes(self) -> int | None:
         """Return what an unprivileged user may still write to the file system."""
@@ -127,12 +127,10 @@ class LocalStorage(Storage):
         identity = uuid.uuid4().hex
         folder = f"{clock.now():%Y/%m/%d}/{identity[:2]}"
         try:
-            if folder not in self._made:
-                self._make_folder(self.root / folder)
-                self._made.add(folder)
+            self._make_folder(self.root / folder)
             return LocalFile(self.root, f"{folder}/{identity}.dcm")
         except OSError as error:
-            self._made.discard(folder)
+            self._durable.clear()  # somebody may have removed them
             raise _failure(error) from error
 
     def publish(self, keys: Iterable[str]) -> None:
@@ -197,13 +195,18 @@ class LocalStorage(Storage):
         return str(self.root / key)
 
     def _make_folder(self, path: Path) -> None:
-        """Make a folder and its parents, each durable in the one above it."""
-        if path.is_dir():
+        """Make a folder and its parents up to the root, each durable in the one above it.
+
+        One that is there may be another process's of a moment ago, and not durable yet; the root
+        is not asked for that, since what is above it may be closed to us.
+        """
+        if path in self._durable or (path == self.root and path.is_dir()):
             return
         if path != self.root:
             self._make_folder(path.parent)
         path.mkdir(mode=0o750, exist_ok=True, parents=path == self.root)
         _sync_folder(path.parent)
+        self._durable.add(path)
 
 
 def _range_of(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
