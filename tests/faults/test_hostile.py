@@ -122,5 +122,5 @@ def test_ten_storms_leave_nothing_behind(capsys: pytest.CaptureFixture[str]) -> 
             f"\n10 storms of 1000 probes, 500 associations, 20 halves: next object stored after at"
             f" most {max(took):.1f} s; most that a process grew, KiB: {grown}"
         )
-    assert grown[-1] < 16 << 10
-    assert grown[-1] - grown[4] < 4 << 10  # what was warmed up stays as it is
+    assert grown[-1] < 32 << 10  # a hundred threads with their connections
+    assert grown[-1] - max(grown[:6]) < 4 << 10  # what is warm stays as it is
