@@ -12,7 +12,7 @@ import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 from apps.archive.reading import NoCopyError
 from apps.core.errors import NotFoundError
@@ -22,6 +22,7 @@ from apps.dicomweb.errors import MalformedError, NotAcceptableError
 from apps.dicomweb.multipart import Part, respond, respond_whole, stream
 from apps.dicomweb.native_xml import model_xml
 from apps.dicomweb.validators import unchanged, validator
+from apps.studies.dicom_json import binary_value
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.identity import Identity
 from apps.studies.imaging import decode_frame
@@ -357,10 +358,11 @@ def value_at(item: Item, identity: Identity | None, path: str) -> bytes | PixelB
     try:
         for tag, number in zip(steps[:-1:2], steps[1::2], strict=True):
             place = place[int(tag, 16)].value[int(number)]
-        value = place[int(steps[-1], 16)].value
+        big_endian = item.transfer_syntax_uid == ExplicitVRBigEndian
+        value = binary_value(place, int(steps[-1], 16), big_endian=big_endian)
     except (KeyError, IndexError, ValueError, TypeError) as error:
         raise NotFoundError(path=path) from error
-    if not isinstance(value, bytes):
+    if value is None:
         raise NotFoundError(path=path)
     return value
 

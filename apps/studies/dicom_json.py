@@ -9,7 +9,9 @@ import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from pydicom import DataElement, Dataset
+from pydicom.dataelem import RawDataElement
 from pydicom.multival import MultiValue
 from pydicom.valuerep import PersonName
 
@@ -17,6 +19,12 @@ INLINE_BYTES = 1024
 BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 FLOATS = frozenset({"DS", "FD", "FL"})
 INTEGERS = frozenset({"IS", "SL", "SS", "SV", "UL", "US", "UV"})
+LONG = frozenset({"SV", "UV"})
+EXACT = (1 << 53) - 1
+"""Up to here a JSON number is exact everywhere; beyond, SV and UV are strings (PS3.18 F.2.3)."""
+WORD_BYTES = {"OW": 2, "OF": 4, "OL": 4, "OD": 8, "OV": 8}
+SPECIFIC_CHARACTER_SET = 0x00080005
+UNICODE = {"vr": "CS", "Value": ["ISO_IR 192"]}
 CONVERTED = INTEGERS | {"PN"}
 NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
@@ -25,22 +33,71 @@ BulkUri = Callable[[tuple[int | str, ...]], str]
 
 
 def dataset_json(
-    ds: Dataset, bulk_uri: BulkUri, *, path: tuple[int | str, ...] = ()
+    ds: Dataset,
+    bulk_uri: BulkUri,
+    *,
+    path: tuple[int | str, ...] = (),
+    big_endian: bool = False,
 ) -> dict[str, JsonElement]:
     """Return a data set as a JSON object, group 2 and group lengths left out.
 
+    Specific Character Set says what the texts now are in. A private element that was sent as UN
+    stays that, whatever a dictionary may know of it, and in big endian so does every one: it is not
+    said in which order its bytes are.
+
     Args:
-        ds: little endian, as pydicom read it.
+        ds: as pydicom read it.
         bulk_uri: gives the address of a long binary value from its path: tags and item numbers.
         path: where in the object this data set lies.
+        big_endian: it was read from explicit VR big endian.
     """
     result = {}
-    for element in ds:
-        tag = int(element.tag)
+    for key in sorted(ds.keys()):
+        tag = int(key)
         if tag >> 16 in (0x0000, 0x0002) or tag & 0xFFFF == 0:
             continue
-        result[f"{tag:08X}"] = _element(element, bulk_uri, (*path, tag))
+        raw = ds.get_item(key)
+        if tag == SPECIFIC_CHARACTER_SET:
+            element = UNICODE
+        elif _is_unknown(raw) and (big_endian or tag >> 16 & 1):
+            element = _binary("UN", raw.value, bulk_uri, (*path, tag))
+        else:
+            element = _element(ds[key], bulk_uri, (*path, tag), big_endian=big_endian)
+        result[f"{tag:08X}"] = element
     return result
+
+
+def binary_value(ds: Dataset, tag: int, *, big_endian: bool = False) -> bytes | None:
+    """Return the bytes that `dataset_json` has of an element; None where it has none.
+
+    Raises:
+        KeyError: no such element.
+    """
+    raw = ds.get_item(tag)
+    if _is_unknown(raw) and (big_endian or tag >> 16 & 1):
+        return bytes(raw.value)
+    element = ds[tag]
+    if not isinstance(element.value, bytes):
+        return None
+    return little_endian(str(element.VR), element.value) if big_endian else element.value
+
+
+def little_endian(vr: str, value: bytes, size: int = 0) -> bytes:
+    """Return a binary value that was read from big endian with its words turned.
+
+    Args:
+        vr: its VR.
+        value: as it was read.
+        size: bytes of a word, where it is not that of the VR.
+    """
+    size = size or WORD_BYTES.get(vr, 1)
+    if size == 1:
+        return value
+    return np.frombuffer(value, f">u{size}").astype(f"<u{size}").tobytes()
+
+
+def _is_unknown(raw: object) -> bool:
+    return isinstance(raw, RawDataElement) and raw.VR == "UN" and isinstance(raw.value, bytes)
 
 
 def text_element(vr: str, value: object) -> JsonElement:
@@ -57,13 +114,20 @@ def text_element(vr: str, value: object) -> JsonElement:
     return {"vr": vr, "Value": [one or None for one in values]}
 
 
-def _element(element: DataElement, bulk_uri: BulkUri, path: tuple[int | str, ...]) -> JsonElement:
+def _element(
+    element: DataElement, bulk_uri: BulkUri, path: tuple[int | str, ...], *, big_endian: bool
+) -> JsonElement:
     vr = str(element.VR)
     value = element.value
     if vr == "SQ":
-        items = [dataset_json(item, bulk_uri, path=(*path, n)) for n, item in enumerate(value)]
+        items = [
+            dataset_json(item, bulk_uri, path=(*path, n), big_endian=big_endian)
+            for n, item in enumerate(value)
+        ]
         return {"vr": vr, "Value": items} if items else {"vr": vr}
     if vr in BINARY or isinstance(value, bytes):
+        if big_endian and value:
+            value = little_endian(vr, value)
         return _binary(vr, value, bulk_uri, path)
     values = value if isinstance(value, (MultiValue, list, tuple)) else [value]
     if not values or (len(values) == 1 and values[0] in (None, "")):
@@ -87,7 +151,8 @@ def _plain(vr: str, value: Any) -> object:
     if vr == "AT":
         return f"{int(value):08X}"
     if vr in INTEGERS:
-        return _integer(str(value))
+        number = _integer(str(value))
+        return str(number) if vr in LONG and abs(int(number)) > EXACT else number
     if vr in FLOATS:
         return _float(value)
     return str(value)
@@ -113,4 +178,4 @@ def _float(value: Any) -> float | str:
         return str(value)
     if number != number or number in (float("inf"), float("-inf")):  # noqa: PLR0124 - NaN
         return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}[str(number)]
-    return int(number) if number.is_integer() and abs(number) < 1 << 53 else number
+    return int(number) if number.is_integer() and abs(number) <= EXACT else number

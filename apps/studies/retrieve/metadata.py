@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import orjson
 from django.db import transaction
 from pydicom import Dataset
+from pydicom.uid import ExplicitVRBigEndian
 
 from apps.archive.reading import NoCopyError
 from apps.core import clock
@@ -89,7 +90,8 @@ def _instance(item: Item, identity: Identity | None, prefix: str) -> dict[str, J
         )
         return f"{address}/bulkdata/{'/'.join(steps)}"
 
-    result = dataset_json(ds, bulk_uri)
+    big_endian = item.transfer_syntax_uid == ExplicitVRBigEndian
+    result = dataset_json(ds, bulk_uri, big_endian=big_endian)
     result["00083002"] = {"vr": "UI", "Value": [item.transfer_syntax_uid]}
     if item.pixel_offset is not None or "00280010" in result:
         vr = "OW" if (item.bits_allocated or 8) > 8 else "OB"

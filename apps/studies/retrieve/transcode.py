@@ -22,6 +22,7 @@ from apps.archive.part10 import file_header
 from apps.archive.reading import read
 from apps.core.errors import NotFoundError
 from apps.studies.codecs import VIDEO, decode_beyond, is_beyond_pydicom, lossy_method
+from apps.studies.dicom_json import WORD_BYTES, little_endian
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.header import PIXEL_DATA
 from apps.studies.identity import Identity
@@ -221,8 +222,7 @@ def _append(ds: Dataset, keyword: str, value: str) -> None:
 def _swap_words(ds: Dataset) -> None:
     """Turn what pydicom keeps as big endian words, such as pixels and LUTs, to little endian."""
     for element in ds.iterall():
-        if element.VR != "OW" or not isinstance(element.value, bytes):
+        if element.VR not in WORD_BYTES or not isinstance(element.value, bytes):
             continue
-        wide = int(ds.get("BitsAllocated", 16)) if element.tag == PIXEL_DATA else 16
-        words = np.frombuffer(element.value, np.dtype(f">u{max(wide, 16) // 8}"))
-        element.value = words.astype(words.dtype.newbyteorder("<")).tobytes()
+        wide = int(ds.get("BitsAllocated", 16)) if element.tag == PIXEL_DATA else 0
+        element.value = little_endian(element.VR, element.value, max(wide, 16) // 8 if wide else 0)
