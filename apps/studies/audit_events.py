@@ -14,6 +14,10 @@ ACCESS_REFUSED = register("studies.access-refused", Action.READ, "Was refused im
 MATCHED = register("studies.study.matched", Action.UPDATE, "Joined a study to its order")
 UNMATCHED = register("studies.study.unmatched", Action.UPDATE, "Took a study from its order")
 COMPLETED = register("studies.study.completed", Action.UPDATE, "Judged a study complete")
+ACCEPTED = register("studies.study.accepted", Action.UPDATE, "Called a study complete as it is")
+ACCEPT_UNDONE = register(
+    "studies.study.accept-undone", Action.UPDATE, "Took back that a study is complete as it is"
+)
 QUARANTINED = register(
     "studies.quarantine.held", Action.CREATE, "Sent objects that wait in quarantine"
 )

@@ -11,6 +11,14 @@ class Completeness(enum.StrEnum):
     COMPLETE = "COMPLETE"
 
 
+class ClaimKind(enum.StrEnum):
+    """Who says what a study consists of."""
+
+    PERFORMED_STEP = "performed-step"
+    COMMITMENT = "commitment"
+    PERSON = "person"
+
+
 class Availability(enum.StrEnum):
     """(0008,0056), PS3.3 C.4.23.1.1."""
 

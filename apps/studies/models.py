@@ -8,6 +8,7 @@ from apps.orders.models import RequestedProcedure
 from apps.patients.models import Patient
 from apps.studies.domain import (
     Availability,
+    ClaimKind,
     Completeness,
     Difference,
     FileOutcome,
@@ -54,6 +55,8 @@ class Study(ProtectedModel):
         max_length=16, choices=[(c.value, c.value) for c in Completeness], default="RECEIVING"
     )
     completeness_evidence = models.CharField(max_length=200, blank=True)
+    judged_at = models.DateTimeField(null=True, help_text="when completeness was")
+    completed_at = models.DateTimeField(null=True, help_text="when first complete")
     availability = models.CharField(
         max_length=16, choices=[(a.value, a.value) for a in Availability], default="ONLINE"
     )
@@ -174,6 +177,31 @@ class InstanceVersion(models.Model):
         return f"{self.instance} at {self.received_at:%F %T}"
 
 
+class StudyClaim(models.Model):
+    """What somebody says a study consists of: the evidence by which its completeness is judged.
+
+    A scanner may speak before the first image of the study is here, so the UID is a plain key.
+    """
+
+    study_instance_uid = models.CharField(max_length=64)
+    kind = models.CharField(max_length=16, choices=[(k.value, k.value) for k in ClaimKind])
+    reference = models.CharField(max_length=100, help_text="UID of the step, or who and which")
+    source = models.CharField(max_length=100, help_text="for a person")
+    ended = models.BooleanField(help_text="whether more may be named")
+    sop_instance_uids = ArrayField(models.CharField(max_length=64), default=list)
+    said_at = models.DateTimeField(help_text="a step in progress: when it began")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study_instance_uid", "kind", "reference"], name="study_claim_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} of {self.study_instance_uid}: {len(self.sop_instance_uids)}"
+
+
 class StudyMatch(models.Model):
     """A study joined to a requested procedure, with the reason."""
 
@@ -218,7 +246,7 @@ class SeriesMetadata(models.Model):
 
 
 class StudyAttention(AttentionItem):
-    """Studies' own breaks: `unmatched`, `conflict`, `other-version`, `flagged`, `quarantined`."""
+    """Studies' own breaks, from `unmatched` to `incomplete`; `kind` says which."""
 
     study = models.ForeignKey(Study, null=True, on_delete=models.PROTECT, related_name="attention")
 

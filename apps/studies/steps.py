@@ -199,40 +199,12 @@ def study_join(
     return match
 
 
-def performed_step_evidence(
-    *,
-    study_instance_uid: str,
-    performed_step_uid: str,
-    status: str,
-    sop_instance_uids: Sequence[str],
-    at: datetime.datetime,
-) -> None:
-    """Judge a study's completeness by what a finished performed step says it made.
-
-    A step that is still in progress says nothing; one that ended says which instances there are.
-    """
-    require_transaction()
-    study = (
-        Study.objects.select_for_update(of=("self",))
-        .filter(study_instance_uid=study_instance_uid)
-        .first()
-    )
-    if study is None or status == "IN PROGRESS":
-        return
-    have = Instance.objects.filter(sop_instance_uid__in=list(sop_instance_uids)).count()
-    expected = len(set(sop_instance_uids))
-    if have >= expected:
-        evidence = f"the scanner step {status.lower()} names {expected} images, all here"
-        study_settle(study=study, to=Completeness.COMPLETE, evidence=evidence)
-    else:
-        evidence = f"the scanner step names {expected} images, {have} are here"
-        study_settle(study=study, to=Completeness.PARTIAL, evidence=evidence)
-
-
 def study_settle(*, study: Study, to: Completeness, evidence: str) -> None:
     """Write how much of a locked study has come, and by what evidence; tell who waits for it."""
     require_transaction()
     changed = study.completeness != to.value
+    if not changed and study.completeness_evidence == evidence[:200]:
+        return
     study.completeness, study.completeness_evidence = to.value, evidence[:200]
     study.save(update_fields=["completeness", "completeness_evidence"])
     if changed and to is Completeness.COMPLETE:

@@ -5,14 +5,15 @@ from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
 from apps.studies.services import studies_settle
 from apps.studies.services.quarantine import quarantine_purge
+from apps.studies.services.settling import BATCH
 from apps.studies.services.uploads import uploads_expire, uploads_take
 from apps.studies.services.versions import versions_compare
 
 
 @pacs_task()
 def settle_studies() -> None:
-    """Judge the studies that have gone quiet."""
-    while studies_settle(actor=system_actor("completeness"), at=clock.now()):
+    """Judge the studies that have gone quiet, or of which something new may be said."""
+    while studies_settle(actor=system_actor("completeness"), at=clock.now()) == BATCH:
         pass
 
 

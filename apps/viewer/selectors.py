@@ -67,6 +67,7 @@ class StudyWords:
 
     Attributes:
         time: `09:31`, empty where none was sent.
+        evidence: by what completeness is known.
         moment: for a heading, `today 09:31` or `19 Aug 2024`.
         status: the state to show as a chip, empty where all is well.
     """
@@ -80,6 +81,7 @@ class StudyWords:
     availability: str
     availability_words: str
     completeness: str
+    evidence: str
     moment: str
     status: str
     series: list[SeriesWords] = field(default_factory=list)
@@ -227,6 +229,7 @@ def _study_words(
         availability=study.availability,
         availability_words=status_words(f"study.{study.availability}").words,
         completeness=study.completeness,
+        evidence=study.completeness_evidence,
         moment=study_moment(study),
         status=_exception(study),
         series=series.get(study.pk, []),

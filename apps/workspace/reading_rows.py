@@ -67,6 +67,11 @@ class ReadingRow:
         return "" if worst in {None, "COMPLETE"} else str(worst)
 
     @property
+    def evidence(self) -> str:
+        """By what that is known, in words; empty where all came, or none did."""
+        return str(getattr(self.item, "evidence", None) or "") if self.completeness else ""
+
+    @property
     def count_words(self) -> str:
         """The number of images as it stands in the row."""
         return f"{self.images:,}"

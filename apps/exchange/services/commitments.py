@@ -25,6 +25,7 @@ from apps.exchange.domain import COMMITMENT, CommitmentState
 from apps.exchange.models import ExchangeAttention, StorageCommitment
 from apps.exchange.selectors import COMMITMENT_FIELDS
 from apps.studies.commitment import FailureReason, Reference
+from apps.studies.judging import commitment_evidence
 
 LEASE = datetime.timedelta(minutes=20)
 KEEP_TRYING = datetime.timedelta(days=2)
@@ -95,6 +96,13 @@ def commitment_request(
         row.failures, row.checked_at, row.done_at = [], None, None
         row.attempts, row.last_error = 0, ""
         row.save()
+    commitment_evidence(
+        ae_title=ae_title,
+        transaction_uid=transaction_uid,
+        site_id=site_id,
+        sop_instance_uids=[uid for _, uid in pairs],
+        at=at,
+    )
     publish(
         name="exchange.commitment.requested",
         aggregate=f"commitment:{row.pk}",

@@ -14,7 +14,11 @@ from apps.studies.ingest.received import Received
 from apps.studies.ingest.statement import Arrival, file_new
 from apps.studies.models import Instance, InstanceVersion, Series, Study
 
-REFRESHED = (*("completeness", "completeness_evidence", "number_of_series", "modalities_in_study"),)
+REOPENED = "more images came after it was complete"
+REFRESHED = (
+    *("completeness", "completeness_evidence", "judged_at"),
+    *("number_of_series", "modalities_in_study"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,10 @@ def refresh_studies(studies: Sequence[Study], fresh: Sequence[tuple[Received, Se
         if study.pk in totals:
             study.number_of_series, modalities = totals[study.pk]
             study.modalities_in_study = [modality for modality in modalities if modality]
-        study.completeness, study.completeness_evidence = Completeness.RECEIVING.value, ""
+        if study.completeness != Completeness.RECEIVING:
+            study.completeness_evidence = REOPENED if study.completed_at else ""
+            study.judged_at = None
+        study.completeness = Completeness.RECEIVING.value
         if before != (study.completeness, study.number_of_series, study.modalities_in_study):
             values = {name: getattr(study, name) for name in REFRESHED}
             Study.objects.filter(pk=study.pk).update(**values)

@@ -109,6 +109,7 @@ def performed_step_create(
         attention_open(
             performed=performed, kind=UNSCHEDULED, at=at, patient_name=name, patient_id=number
         )
+    evidence_push(performed, attributes, at)
     _told(actor, performed, audit_events.PERFORMED_CREATED, door, [])
     return performed
 
@@ -168,7 +169,7 @@ def performed_step_set(
         scheduled_steps_follow(
             actor=actor, performed=performed, steps=steps, orders=orders, at=at, door=door
         )
-    evidence_push(performed, attributes, at)
+    evidence_push(performed, attributes, at, just_ended=status in rules.FINAL)
     event = (
         audit_events.PERFORMED_ENDED if status in rules.FINAL else audit_events.PERFORMED_CHANGED
     )

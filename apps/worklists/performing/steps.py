@@ -26,7 +26,7 @@ from apps.scheduling.steps import (
     scheduled_step_end,
     steps_cancel,
 )
-from apps.studies.steps import performed_step_evidence
+from apps.studies.judging import performed_step_evidence
 from apps.worklists.models import PerformedStep, WorklistAttention
 from apps.worklists.performing.rules import IN_PROGRESS, referenced_instances, study_uids
 
@@ -148,15 +148,24 @@ def scheduled_steps_follow(
             )
 
 
-def evidence_push(performed: PerformedStep, attributes: Dataset, at: datetime.datetime) -> None:
+def evidence_push(
+    performed: PerformedStep,
+    attributes: Dataset,
+    at: datetime.datetime,
+    *,
+    just_ended: bool = False,
+) -> None:
     """Tell the study index which instances the performed step says there are."""
     for uid in study_uids(attributes):
         performed_step_evidence(
             study_instance_uid=uid,
             performed_step_uid=performed.sop_instance_uid,
             status=performed.status,
+            source=performed.performed_station_ae_title,
+            began_at=performed.started_at,
             sop_instance_uids=referenced_instances(attributes),
             at=at,
+            just_ended=just_ended,
         )
 
 

@@ -97,8 +97,9 @@ def reading_list(
     One query along the index of open items, whatever their number: pages follow the keyset
     (priority, due, key), never an offset.
 
-    Each item carries `images` (instances of its studies), `completeness` (the worst of them) and
-    `priors` (other studies of the same person that the actor may see).
+    Each item carries `images` (instances of its studies), `completeness` (the worst of them),
+    `evidence` (by what that is known) and `priors` (other studies of the same person that the
+    actor may see).
     """
     rows = _with_evidence(actor, _open(actor, filters or ReadingFilters()))
     if after is not None:
@@ -242,6 +243,7 @@ def _with_evidence(actor: Actor, rows: QuerySet[ReadingItem]) -> QuerySet[Readin
             _images_by_match(), F("study__number_of_instances"), 0, output_field=IntegerField()
         ),
         completeness=_worst_completeness(),
+        evidence=_worst_completeness("completeness_evidence"),
         priors=_number_of_priors(actor),
     )
 
@@ -257,10 +259,10 @@ def _images_by_match() -> Subquery:
     return Subquery(total.values("n"), output_field=IntegerField())
 
 
-def _worst_completeness() -> Coalesce:
+def _worst_completeness(field: str = "completeness") -> Coalesce:
     """RECEIVING before PARTIAL before COMPLETE, which is the alphabet backwards."""
-    worst = _matched().order_by("-study__completeness").values("study__completeness")[:1]
-    return Coalesce(Subquery(worst), F("study__completeness"))
+    worst = _matched().order_by("-study__completeness").values(f"study__{field}")[:1]
+    return Coalesce(Subquery(worst), F(f"study__{field}"))
 
 
 def _number_of_priors(actor: Actor) -> Coalesce:

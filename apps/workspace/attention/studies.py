@@ -18,9 +18,11 @@ from apps.patients.models import Patient
 from apps.patients.selectors import current, primary_identifier
 from apps.patients.services import patient_merge, patient_unmerge
 from apps.studies.candidates import Candidate
+from apps.studies.judging import INCOMPLETE
 from apps.studies.models import Instance, Study, StudyAttention
 from apps.studies.selectors import studies_visible_to, study_damage
 from apps.studies.services.matching import study_link, study_suggestions, study_unlink
+from apps.studies.services.settling import study_accept, study_accept_undo
 from apps.studies.steps import CONFLICT, DAMAGED, OTHER_VERSION, UNMATCHED
 from apps.studies.versions import versions_of
 from apps.workspace.attention.kinds import Case, Deed, Done, Kind, Line, Said
@@ -235,6 +237,45 @@ def _other_version(actor: Actor, row: StudyAttention) -> Case:
     return case
 
 
+def _incomplete(actor: Actor, row: StudyAttention) -> Case:
+    study = _study(actor, row)
+    if study is None:
+        return _hidden(row)
+    words = study.completeness_evidence or row.summary
+    return Case(
+        title="Images of this study are missing",
+        why=(
+            f"{_images(study).capitalize()} came from {study.source or 'a sender'}, and nothing "
+            f"more comes. What tells that some are missing: {words}. Ask there for the rest, and "
+            "this closes by itself when they come. If they were never made, say so: the study is "
+            "complete as it is."
+        ),
+        chain=[
+            ChainLink("Order", "done"),
+            ChainLink("Images", "broken", "not all"),
+            ChainLink("Read", "todo", "waits"),
+            ChainLink("Result"),
+        ],
+        context={"facts": [("Known by", words), ("Last came", when(study.last_received_at))]},
+        deeds=[Deed("accept", "Complete as it is", Permission.STUDY_RECONCILE, main=True)],
+        links=_links(study),
+        patient_id=study.patient_id,
+        study=study.study_instance_uid,
+    )
+
+
+def _accept(actor: Actor, row: StudyAttention, said: Said, at: datetime.datetime) -> Done:
+    assert row.study is not None
+    study_accept(actor=actor, study_instance_uid=row.study.study_instance_uid, at=at)
+    return Done("Complete as it is", "accept")
+
+
+def _unaccept(actor: Actor, row: StudyAttention, said: Said, at: datetime.datetime) -> str:
+    assert row.study is not None
+    study_accept_undo(actor=actor, study_instance_uid=row.study.study_instance_uid, at=at)
+    return "It waits for the missing images again"
+
+
 def _damaged(actor: Actor, row: StudyAttention) -> Case:
     study = _study(actor, row)
     if study is None:
@@ -350,6 +391,17 @@ KINDS = (
         tone="crit",
         acts={"merge": _merge},
         undos={"merge": _unmerge},
+    ),
+    Kind(
+        INCOMPLETE,
+        StudyAttention,
+        "Images missing",
+        "images",
+        _lines,
+        _incomplete,
+        tone="attn",
+        acts={"accept": _accept},
+        undos={"accept": _unaccept},
     ),
     Kind(DAMAGED, StudyAttention, "Images damaged", "database", _lines, _damaged, tone="crit"),
     Kind(

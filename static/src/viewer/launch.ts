@@ -20,6 +20,7 @@ export type StudyInfo = {
   availability: string
   availability_words: string
   completeness: string
+  evidence: string // by what that is known
   series: SeriesInfo[]
   report: { words: string; url: string } | null
 }

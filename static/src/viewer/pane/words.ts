@@ -58,9 +58,13 @@ export function warnings(pane: Pane, study?: StudyInfo): string[] {
   const words = [...(frame?.notes ?? [])]
   if (frame && sourceOf(frame.imageId)?.by === 'server') words.push('Drawn by the server')
   if (study && study.availability !== 'ONLINE') words.push(study.availability_words)
-  if (study?.completeness === 'PARTIAL') words.push('Study incomplete')
-  if (study?.completeness === 'RECEIVING') words.push('Still arriving')
+  if (study?.completeness === 'PARTIAL') words.push(withEvidence('Study incomplete', study.evidence))
+  if (study?.completeness === 'RECEIVING') words.push(withEvidence('Still arriving', study.evidence))
   return words
+}
+
+function withEvidence(words: string, evidence: string): string {
+  return evidence ? `${words}, ${evidence}` : words
 }
 
 /** A bar of round length for the lower edge; undefined without a calibration that measures mm. */
