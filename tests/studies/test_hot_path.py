@@ -29,7 +29,9 @@ def modality(settings):
 def test_the_second_batch_is_one_statement_and_the_same_rows(modality):
     study, series, at = new_uid(), new_uid(), clock.now()
     for number in (1, 2):
-        staged = stage(as_file(ct_slice(study=study, series=series, number=number)))
+        ds = ct_slice(study=study, series=series, number=number)
+        ds.SOPInstanceUID, ds.FrameOfReferenceUID = f"{study}.{number}", study  # of one length
+        staged = stage(as_file(ds))
         with CaptureQueriesContext(connection) as queries:
             [result] = instances_record(actor=modality, batch=[staged], at=at, door="dimse")
         assert result.status is InstanceStatus.STORED
