@@ -39,21 +39,21 @@ def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespon
     """A picture of an instance, of one of its frames, or of a series' middle instance."""
     selection = chosen_instances(request, **uids)
     item = _representative(selection.items)
+    return rendition(request, item, selection.identity, frames)
+
+
+def rendition(
+    request: HttpRequest, item: Item, identity: Identity | None, frames: str
+) -> HttpResponseBase:
+    """Show an instance: a PDF and a video as they are, else a picture of a frame."""
     if item.sop_class_uid == ENCAPSULATED_PDF:
         chosen(accepted(request), (PDF,))
         document = _document(read_header(item))
         return HttpResponse(document, content_type=PDF)
     if item.transfer_syntax_uid in VIDEO:
         return _video(request, item)
-    return picture(request, item, selection.identity, frame_number(frames))
-
-
-def picture(
-    request: HttpRequest, item: Item, identity: Identity | None, frame: int
-) -> HttpResponseBase:
-    """Draw one frame as the request's parameters say."""
     rendering = replace(_rendering(request), annotations=_annotations(request, item, identity))
-    return _picture(request, item, frame, rendering)
+    return _picture(request, item, frame_number(frames), rendering)
 
 
 def _video(request: HttpRequest, item: Item) -> HttpResponseBase:

@@ -10,7 +10,7 @@ from apps.core.errors import NotFoundError
 from apps.dicomweb.door import DOOR, door
 from apps.dicomweb.errors import MalformedError, NotAcceptableError
 from apps.dicomweb.multipart import stream
-from apps.dicomweb.rendered import PICTURES, frame_number, picture
+from apps.dicomweb.rendered import ENCAPSULATED_PDF, PDF, PICTURES, VIDEOS, rendition
 from apps.dicomweb.wado import DICOM, NATIVE
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.identity import Identity
@@ -21,15 +21,25 @@ UIDS = {
     "seriesUID": "series_instance_uids",
     "objectUID": "sop_instance_uids",
 }
+GIVES = (*PICTURES, PDF, *VIDEOS, DICOM)
 PARAMETERS = (
     "requestType",
     *UIDS,
-    *("annotation", "contentType", "frameNumber", "iccprofile", "imageQuality", "columns", "rows"),
+    *(
+        "annotation",
+        "contentType",
+        "frameNumber",
+        "iccprofile",
+        "imageQuality",
+        "columns",
+        "region",
+        "rows",
+    ),
     *("transferSyntax", "viewport", "windowCenter", "windowWidth"),
 )
 
 
-@door("GET", gives=(*PICTURES, DICOM), parameters=PARAMETERS)
+@door("GET", gives=GIVES, parameters=PARAMETERS)
 def retrieve(request: HttpRequest) -> HttpResponseBase:
     """`?requestType=WADO&studyUID=&seriesUID=&objectUID=`, with `contentType` and what it takes.
 
@@ -53,13 +63,14 @@ def retrieve(request: HttpRequest) -> HttpResponseBase:
         raise NotFoundError
     item = selection.items[0]
     wanted = [one.partition(";")[0].strip() for one in asked.get("contentType", "").split(",")]
-    media_type = next((one for one in wanted if one in (DICOM, *PICTURES)), "")
+    media_type = next((one for one in wanted if one in GIVES), "")
     if not media_type and any(wanted):
-        raise NotAcceptableError(offers=[DICOM, *PICTURES])
-    if media_type == DICOM:
+        raise NotAcceptableError(offers=GIVES)
+    shown = item.pixel_offset is not None or item.sop_class_uid == ENCAPSULATED_PDF
+    if media_type == DICOM or not (media_type or shown):
         return _object(item, selection.identity, asked.get("transferSyntax", NATIVE))
-    _translate(request, media_type or PICTURES[0])
-    return picture(request, item, selection.identity, frame_number(asked.get("frameNumber", "1")))
+    _translate(request, media_type, item)
+    return rendition(request, item, selection.identity, asked.get("frameNumber", "1"))
 
 
 def _object(item: Item, identity: Identity | None, syntax: str) -> HttpResponseBase:
@@ -72,11 +83,11 @@ def _object(item: Item, identity: Identity | None, syntax: str) -> HttpResponseB
     return stream(part10_chunks(item, identity), DICOM)
 
 
-def _translate(request: HttpRequest, media_type: str) -> None:
+def _translate(request: HttpRequest, media_type: str, item: Item) -> None:
     """Put the old parameters as those of `rendered` (PS3.18 9.1.2.2)."""
     old = request.GET
     new = old.copy()
-    new["accept"] = media_type
+    new["accept"] = media_type or "*/*"
     center, width = old.get("windowCenter"), old.get("windowWidth")
     if bool(center) != bool(width):
         message = "windowCenter and windowWidth go together."
@@ -84,8 +95,29 @@ def _translate(request: HttpRequest, media_type: str) -> None:
     if center and width:
         new["window"] = f"{center},{width},linear"
     rows, columns = old.get("rows"), old.get("columns")
-    if rows or columns:
+    if region := old.get("region"):
+        x, y, wide, high = _region(region, item)
+        size = f"{columns or rows or wide},{rows or columns or high}"
+        new["viewport"] = f"{size},{x},{y},{wide},{high}"
+    elif rows or columns:
         new["viewport"] = f"{columns or rows},{rows or columns}"
     if quality := old.get("imageQuality"):
         new["quality"] = quality
     request.GET = new  # type: ignore[assignment]
+
+
+def _region(text: str, item: Item) -> tuple[int, int, int, int]:
+    """Return left, top, width and height in pixels of a region in parts of the image.
+
+    Source: PS3.18 9.1.2.2: `xmin,ymin,xmax,ymax`, each from 0 to 1.
+    """
+    try:
+        left, top, right, bottom = (float(edge) for edge in text.split(","))
+    except ValueError:
+        left, top, right, bottom = 1.0, 1.0, 0.0, 0.0
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        message = "region is xmin,ymin,xmax,ymax, each from 0 to 1."
+        raise MalformedError(message)
+    columns, rows = item.columns or 0, item.rows or 0
+    x, y = round(left * columns), round(top * rows)
+    return x, y, max(round(right * columns) - x, 1), max(round(bottom * rows) - y, 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydicom import dcmread
+from pydicom.uid import EncapsulatedPDFStorage
 
 from tests.dicomweb.conftest import multipart
 from tests.dicomweb.test_dicomweb import paths
@@ -123,3 +124,48 @@ def test_wado_uri_gives_the_object_and_its_picture(web, stored):
 )
 def test_wado_uri_says_what_is_wrong(web, stored, change, status):
     assert web.get("/dicom-web/wado", uri(stored, **change)).status_code == status
+
+
+def test_wado_uri_cuts_out_a_region(web, stored):
+    """`region` is in parts of the image, `viewport` in pixels of it (PS3.18 9.1.2.2, 8.3.5)."""
+    whole = pixels(picture(web, stored))
+    height, width = whole.shape
+    asked = {"region": "0.25,0.5,0.75,1", "contentType": "image/png"}
+    seen = pixels(web.get("/dicom-web/wado", uri(stored, **asked)))
+    assert np.array_equal(seen, whole[height // 2 :, width // 4 : width * 3 // 4])
+    for wrong in ("0,0,1", "0.5,0,0.5,1", "0,0,2,1", "a,b,c,d"):
+        answer = web.get("/dicom-web/wado", uri(stored, **{**asked, "region": wrong}))
+        assert answer.status_code == 400, wrong
+
+
+def test_a_pdf_is_passed_through_by_every_door(web):
+    """An odd number of bytes: the one that fills up is not of the document."""
+    document = b"%PDF-1.7 a document of odd length"
+    assert len(document) % 2
+    ds = ct_slice(Modality="DOC", EncapsulatedDocument=document + b"\0",
+                  MIMETypeOfEncapsulatedDocument="application/pdf",
+                  EncapsulatedDocumentLength=len(document))  # fmt: skip
+    ds.SOPClassUID = EncapsulatedPDFStorage
+    for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated"):
+        delattr(ds, keyword)
+    assert web.post("/dicom-web/studies", **multipart(as_file(ds))).status_code == 200
+    for answer in (
+        picture(web, ds, accept="application/pdf"),
+        picture(web, ds, accept="*/*"),
+        web.get("/dicom-web/wado", uri(ds)),
+        web.get("/dicom-web/wado", uri(ds, contentType="application/pdf")),
+    ):
+        assert answer.status_code == 200
+        assert answer["Content-Type"] == "application/pdf"
+        assert answer.content == document
+    assert picture(web, ds, accept="image/png").status_code == 406
+    whole = web.get("/dicom-web/wado", uri(ds, contentType="application/dicom"))
+    assert whole["Content-Type"] == "application/dicom"
+
+
+def test_wado_uri_gives_what_cannot_be_shown_as_the_object(web):
+    ds = ct_slice(Modality="SR")
+    for keyword in ("PixelData", "Rows", "Columns", "BitsAllocated"):
+        delattr(ds, keyword)
+    web.post("/dicom-web/studies", **multipart(as_file(ds)))
+    assert web.get("/dicom-web/wado", uri(ds))["Content-Type"] == "application/dicom"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.datadict import keyword_for_tag
 from pydicom.dataset import Dataset
 from pynetdicom.pdu_primitives import UserIdentityNegotiation
 from pynetdicom.sop_class import (
@@ -19,6 +20,8 @@ from apps.accounts.models import User
 from apps.accounts.selectors import actor_for_ae
 from apps.accounts.services import token_issue, user_save
 from apps.audit.models import AuditEvent
+from apps.conformance.markdown import render
+from apps.conformance.statement import facts
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.uids import new_uid
@@ -75,8 +78,12 @@ def test_a_relational_query_is_refused_unless_it_was_agreed(
     filed({"study": STUDY_ONE, "series": SERIES_ONE})
     if ds.get("StudyDate"):
         ds.StudyDate = "20260101-"
-    rows, statuses = find(server, ds, model)
-    assert (rows, statuses) == ([], [0xA900])
+    with associated(server, model) as assoc:
+        [(refused, none)] = assoc.send_c_find(ds, model)
+    assert (refused.Status, none) == (0xA900, None)
+    assert refused.ErrorComment.startswith("Not relational: ")
+    offending = keyword_for_tag(refused.OffendingElement)
+    assert refused.ErrorComment.endswith(offending)
     rows, statuses = find(server, ds, model, [extended(model, 1)])
     assert statuses[-1] == 0
     assert len(rows) == (0 if ds.get("StudyInstanceUID") == ["1.2", "1.3"] else 1)
@@ -348,7 +355,10 @@ def test_a_relational_retrieve_is_refused_unless_it_was_agreed(
 ) -> None:
     filed({"study": STUDY_ONE, "series": SERIES_ONE})
     register("SINK", 9)
-    assert move(server, ds, "SINK")[-1][0].Status == 0xA900
+    refused, _ = move(server, ds, "SINK")[-1]
+    assert refused.Status == 0xA900
+    assert refused.ErrorComment.startswith(f"Not relational: level {ds.QueryRetrieveLevel} needs")
+    assert refused.ErrorComment.endswith(keyword_for_tag(refused.OffendingElement))
     assert move(server, ds, "SINK", [extended(MOVE, 1)])[-1][0].Status in (0xA702, 0)
 
 
@@ -363,3 +373,19 @@ def test_the_patient_root_gives_a_study_to_its_own_patient_only(
             last, _ = list(assoc.send_c_move(ds, "SINK", PATIENT_MOVE))[-1]
         assert last.Status == status
     assert Study.objects.count() == 2
+
+
+@pytest.mark.parametrize("priority", [0, 1, 2])
+def test_every_priority_is_taken_and_changes_nothing(
+    server: Server, filed: Callable[..., None], priority: int
+) -> None:
+    """Source: PS3.4 C.4.1.1.2 and C.4.2.1.2: support is not required, and our statement says so."""
+    filed({"study": STUDY_ONE})
+    register("SINK", 9)
+    ds = query(StudyInstanceUID=STUDY_ONE)
+    with associated(server, FIND, MOVE) as assoc:
+        found = [status.Status for status, _ in assoc.send_c_find(ds, FIND, priority=priority)]
+        moved = [s.Status for s, _ in assoc.send_c_move(ds, "SINK", MOVE, priority=priority)]
+    assert found == [0xFF00, 0]
+    assert moved[-1] == 0xA702  # nobody listens there
+    assert "Priority (0000,0700) is taken and has no effect" in render(facts())

@@ -3,13 +3,14 @@
 Source: PS3.7 9.1.2, PS3.4 C.4.1 and K.4.1.
 """
 
+import struct
 from collections.abc import Iterable
 
 from apps.core.errors import DomainError
 from apps.dimse.data_sets import SPECIFIC_CHARACTER_SET, DataSet, DataSetError, decode, encode
 from apps.dimse.statuses import CANCELLED, CANNOT_UNDERSTAND, PENDING, SUCCESS, status_of
 from apps.dimse.upper.acceptor import Association
-from apps.dimse.upper.commands import Command, encode_response
+from apps.dimse.upper.commands import OFFENDING_ELEMENT, Command, encode_response
 from apps.dimse.upper.negotiation import EXPLICIT_LE, Context
 
 FLUSH_BYTES = 64 * 1024
@@ -23,6 +24,21 @@ def read_identifier(association: Association, context: Context, command: Command
     except DataSetError as error:
         association.respond(context, command, CANNOT_UNDERSTAND, comment=str(error))
         return None
+
+
+def refuse(
+    association: Association, context: Context, command: Command, error: DomainError
+) -> None:
+    """Answer a query or retrieve that cannot be done, with words and the element they are about.
+
+    Source: PS3.4 C.4.1.1.4 and C.4.2.1.5: Offending Element and Error Comment go with a failure.
+    """
+    tag = error.details.get("tag")
+    extra = None
+    if isinstance(tag, int):
+        extra = {OFFENDING_ELEMENT: struct.pack("<HH", tag >> 16, tag & 0xFFFF)}
+    status = status_of(error)
+    association.respond(context, command, status, extra=extra, comment=error.message)
 
 
 def answer_matches(

@@ -27,7 +27,11 @@ _NO_KEYS = frozenset(
 
 
 class IdentifierError(DomainError):
-    """The identifier does not fit the SOP class."""
+    """The identifier does not fit the SOP class.
+
+    The message is cut to the 64 characters of Error Comment; the detail `tag` is the Offending
+    Element.
+    """
 
     code = "dimse.identifier"
     message = "The identifier does not fit the SOP class."
@@ -44,10 +48,10 @@ def level_of(identifier: DataSet, root: Root) -> Level:
         level = Level[text]
     except KeyError:
         message = f"Query/Retrieve Level {text!r} is none"
-        raise IdentifierError(message) from None
+        raise IdentifierError(message, tag=QUERY_RETRIEVE_LEVEL) from None
     if root is Root.STUDY and level is Level.PATIENT:
         message = "The study root has no PATIENT level"
-        raise IdentifierError(message)
+        raise IdentifierError(message, tag=QUERY_RETRIEVE_LEVEL)
     return level
 
 
@@ -102,8 +106,8 @@ def check_hierarchy(keys: Mapping[int, str], level: Level, root: Root, *, relati
         if attribute is None or is_universal(key) or tag in allowed:
             continue
         if attribute.level not in own:
-            message = f"{attribute.keyword} is no key of level {level.name} (no relational queries)"
-            raise IdentifierError(message)
+            message = f"Not relational: no key of level {level.name} is {attribute.keyword}"
+            raise IdentifierError(message, tag=tag)
 
 
 def _check_above(keys: Mapping[int, str], level: Level, root: Root) -> None:
@@ -113,8 +117,8 @@ def _check_above(keys: Mapping[int, str], level: Level, root: Root) -> None:
         key = keys.get(UNIQUE_KEYS[above], "").strip()
         if not key or "\\" in key or (has_wildcard(key)):
             name = ATTRIBUTES[UNIQUE_KEYS[above]].keyword
-            message = f"Level {level.name} needs one {name} (no relational queries)"
-            raise IdentifierError(message)
+            message = f"Not relational: level {level.name} needs one {name}"
+            raise IdentifierError(message, tag=UNIQUE_KEYS[above])
 
 
 def answer(identifier: DataSet, level: Level, row: Row) -> DataSet:
@@ -166,11 +170,11 @@ def unique_values(
         text = texts[UNIQUE_KEYS[above]]
         if has_wildcard(text):
             message = "A retrieve names what it wants without wild cards"
-            raise IdentifierError(message)
+            raise IdentifierError(message, tag=UNIQUE_KEYS[above])
         values = [value.strip() for value in text.split("\\") if value.strip()]
         if values:
             found[above] = values
     if level not in found:
         message = f"The unique key of level {level.name} is missing"
-        raise IdentifierError(message)
+        raise IdentifierError(message, tag=UNIQUE_KEYS[level])
     return found

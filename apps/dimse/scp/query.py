@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from apps.core.errors import DomainError
 from apps.dimse.data_sets import DataSet
-from apps.dimse.scp.answers import answer_matches, read_identifier
+from apps.dimse.scp.answers import answer_matches, read_identifier, refuse
 from apps.dimse.scp.identifiers import answer, check_hierarchy, keys_of, level_of
 from apps.dimse.scp.worklist import find_worklist
 from apps.dimse.sop_classes import MODALITY_WORKLIST_FIND, QUERY_RETRIEVE, Root, Service
@@ -16,7 +16,6 @@ from apps.dimse.statuses import (
     PENDING,
     PENDING_OPTIONAL_KEYS_UNSUPPORTED,
     SOP_CLASS_NOT_SUPPORTED,
-    status_of,
 )
 from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.commands import Command
@@ -53,7 +52,7 @@ def find(association: Association, context: Context, command: Command) -> None:
         if found.too_many:
             raise QueryTooBroadError
     except DomainError as error:
-        association.respond(context, command, status_of(error), comment=error.message)
+        refuse(association, context, command, error)
         return
     some = unsupported or found.unsupported
 

@@ -15,7 +15,7 @@ from apps.core.actors import Actor
 from apps.core.errors import DomainError, NotFoundError
 from apps.dimse.certificates import peer_tls
 from apps.dimse.data_sets import DataSet
-from apps.dimse.scp.answers import read_identifier
+from apps.dimse.scp.answers import read_identifier, refuse
 from apps.dimse.scp.identifiers import level_of, unique_values
 from apps.dimse.scp.senders import BackOverAssociation, ToDestination
 from apps.dimse.scp.sub_operations import Progress
@@ -24,7 +24,6 @@ from apps.dimse.statuses import (
     MOVE_DESTINATION_UNKNOWN,
     NOT_AUTHORISED,
     SOP_CLASS_NOT_SUPPORTED,
-    status_of,
 )
 from apps.dimse.upper import commands
 from apps.dimse.upper.acceptor import Association
@@ -155,7 +154,7 @@ def _asked_for(
     except NotFoundError:
         return []
     except DomainError as error:
-        association.respond(context, command, status_of(error), comment=error.message)
+        refuse(association, context, command, error)
         return None
 
 
