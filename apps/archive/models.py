@@ -114,3 +114,29 @@ class CopyCursor(models.Model):
 
     def __str__(self) -> str:
         return f"{self.storage} to {self.last_object}"
+
+
+class CopyCount(models.Model):
+    """How many copies a storage holds in one state, as counted now and then.
+
+    A page cannot count tens of millions of rows; how long it took says when it may be done again.
+    """
+
+    storage = models.CharField(max_length=32)
+    status = models.CharField(max_length=16, choices=Location.Status.choices)
+    copies = models.BigIntegerField()
+    objects_held = models.BigIntegerField(help_text="each once, however many copies of it")
+    bytes_held = models.BigIntegerField()
+    never_read = models.BigIntegerField(help_text="not read again since they were written")
+    oldest_unread_at = models.DateTimeField(null=True, help_text="stored, and never read again")
+    oldest_read_at = models.DateTimeField(null=True, help_text="read longest ago")
+    counted_at = models.DateTimeField()
+    took_seconds = models.FloatField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["storage", "status"], name="copy_count_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.copies} {self.status} in {self.storage}"

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 
 from apps.accounts import policy
 from apps.accounts.domain import Permission
-from apps.archive.models import CopyCursor, Location, StoredObject, VerificationPass
+from apps.archive.models import CopyCount, CopyCursor, Location, StoredObject, VerificationPass
 from apps.archive.storage import Storage, StorageError, storages
 from apps.archive.storage.registry import storage_urls
 from apps.core.actors import Actor
+
+SHOWN = 50
 
 
 def without_good_copy(object_ids: Iterable[int]) -> QuerySet[StoredObject]:
@@ -26,6 +28,30 @@ def without_good_copy(object_ids: Iterable[int]) -> QuerySet[StoredObject]:
 
 
 @dataclass(frozen=True, slots=True)
+class Unrepaired:
+    """A damaged copy that has no good one beside it in its storage.
+
+    Attributes:
+        problem: what was found, a value of `examine.Finding`.
+        elsewhere: how many good copies other storages have; where there is none, it is lost.
+    """
+
+    key: str
+    size_bytes: int
+    problem: str
+    elsewhere: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """What all readings of a storage together found, finished or not."""
+
+    number: int
+    damaged: int
+    repaired: int
+
+
+@dataclass(frozen=True, slots=True)
 class StorageState:
     """One storage, for those who run it.
 
@@ -35,10 +61,13 @@ class StorageState:
         answers: whether it can be reached now.
         free_bytes: None where the storage does not tell, or does not answer.
         has_room: whether it takes new objects.
+        counts: its copies by state, as last counted; empty where nothing was counted yet.
         current: the pass under way.
         last: the last finished pass.
-        damaged: copies in it that were found damaged, by what was found.
-        waiting: objects that it still has to copy.
+        passes: what all of them found.
+        unrepaired: damaged copies without a good one in this storage, the first of them.
+        unrepaired_count: how many there are.
+        waiting: whether there are objects that it still has to copy.
     """
 
     name: str
@@ -47,30 +76,50 @@ class StorageState:
     answers: bool
     free_bytes: int | None
     has_room: bool
+    counts: dict[str, CopyCount]
     current: VerificationPass | None
     last: VerificationPass | None
-    damaged: dict[str, int]
+    passes: Passes
+    unrepaired: list[Unrepaired]
+    unrepaired_count: int
     waiting: bool
+
+    @property
+    def good(self) -> CopyCount | None:
+        """Its good copies."""
+        return self.counts.get(Location.Status.AVAILABLE)
+
+    @property
+    def damaged_counts(self) -> list[tuple[str, CopyCount]]:
+        """The counts of all other states, worded."""
+        statuses = Location.Status
+        return [
+            (str(statuses(status).label), count)
+            for status, count in sorted(self.counts.items())
+            if status != statuses.AVAILABLE
+        ]
+
+    @property
+    def lost(self) -> int:
+        """How many of the unrepaired ones shown have no good copy anywhere."""
+        return sum(not one.elsewhere for one in self.unrepaired)
 
 
 def storage_states(*, actor: Actor) -> list[StorageState]:
-    """Return the state of every storage.
+    """Return the state of every storage, and what its verification found.
 
     Raises:
         NotPermittedError: the actor does not administer.
     """
     policy.require(actor, Permission.ADMINISTER)
-    return [_state(storage) for storage in storages()]
+    counts: dict[str, dict[str, CopyCount]] = {}
+    for count in CopyCount.objects.all():
+        counts.setdefault(count.storage, {})[count.status] = count
+    return [_state(storage, counts.get(storage.name, {})) for storage in storages()]
 
 
-def _state(storage: Storage) -> StorageState:
+def _state(storage: Storage, counts: dict[str, CopyCount]) -> StorageState:
     passes = VerificationPass.objects.filter(storage=storage.name)
-    found: dict[str, int] = {}
-    bad = [Location.Status.MISSING, Location.Status.CORRUPT]
-    for problem in Location.objects.filter(storage=storage.name, status__in=bad).values_list(
-        "problem", flat=True
-    ):
-        found[problem] = found.get(problem, 0) + 1
     answers = storage.is_there()
     free = None
     try:
@@ -78,6 +127,7 @@ def _state(storage: Storage) -> StorageState:
         room = answers and storage.has_room()
     except StorageError:
         answers = room = False
+    unrepaired = damaged_alone(storage.name)
     return StorageState(
         name=storage.name,
         address=public_address(storage_urls()[storage.name]),
@@ -85,11 +135,41 @@ def _state(storage: Storage) -> StorageState:
         answers=answers,
         free_bytes=free,
         has_room=room,
+        counts=counts,
         current=passes.filter(finished_at=None).first(),
         last=passes.exclude(finished_at=None).order_by("-started_at").first(),
-        damaged=found,
+        passes=_all_passes(passes),
+        unrepaired=_shown(unrepaired, storage.name),
+        unrepaired_count=unrepaired.count(),
         waiting=_waiting(storage.name),
     )
+
+
+def damaged_alone(storage: str) -> QuerySet[Location]:
+    """Return the damaged copies of objects that have no good one in the storage."""
+    good = Location.objects.filter(
+        stored_object=OuterRef("stored_object"), storage=storage, status=Location.Status.AVAILABLE
+    )
+    damaged = [Location.Status.MISSING, Location.Status.CORRUPT]
+    rows = Location.objects.select_related("stored_object")
+    return rows.filter(~Exists(good), storage=storage, status__in=damaged)
+
+
+def _shown(rows: QuerySet[Location], storage: str) -> list[Unrepaired]:
+    others = Q(stored_object__locations__status=Location.Status.AVAILABLE) & ~Q(
+        stored_object__locations__storage=storage
+    )
+    elsewhere = Count("stored_object__locations", filter=others)
+    return [
+        Unrepaired(row.key, row.stored_object.size_bytes, row.problem, row.elsewhere)
+        for row in rows.annotate(elsewhere=elsewhere).order_by("elsewhere", "pk")[:SHOWN]
+    ]
+
+
+def _all_passes(passes: QuerySet[VerificationPass]) -> Passes:
+    found = F("missing") + F("truncated") + F("altered") + F("unreadable")
+    total = passes.aggregate(number=Count("pk"), damaged=Sum(found), repaired=Sum("repaired"))
+    return Passes(total["number"], total["damaged"] or 0, total["repaired"] or 0)
 
 
 def public_address(url: str) -> str:

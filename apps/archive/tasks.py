@@ -2,7 +2,7 @@
 
 from django.conf import settings
 
-from apps.archive.services import copies_make, copies_verify, orphans_sweep
+from apps.archive.services import copies_count, copies_make, copies_verify, orphans_sweep
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
@@ -19,12 +19,13 @@ def sweep_archive() -> None:
 
 @pacs_task(time_limit=3600)
 def verify_archive() -> None:
-    """Go on with reading every copy again; each minute a third of one."""
+    """Go on with reading every copy again, a third of each minute, and with counting them."""
     copies_verify(
         actor=system_actor("verifier"),
         seconds=VERIFY_SECONDS,
         bytes_per_second=settings.ARCHIVE_SCRUB_MB_PER_S * 1e6,
     )
+    copies_count()
 
 
 @pacs_task(time_limit=3600)

@@ -11,6 +11,7 @@ from apps.workspace.views import (
     palette,
     patients,
     quarantine,
+    storage,
     upload,
     versions,
 )
@@ -63,6 +64,7 @@ urlpatterns = [
     path("administration/", administration.index, name="administration"),
     path("administration/associations/", associations.found, name="associations"),
     path("administration/associations/<int:pk>/", associations.one, name="association"),
+    path("administration/storage/", storage.report, name="storage"),
     path("administration/<register:key>/", administration.register, name="register"),
     path("administration/<register:key>/new/", administration.register, name="new-entry"),
     path("administration/<register:key>/<int:pk>/", administration.register, name="entry"),

@@ -258,6 +258,7 @@ ASKS |= {
     "workspace:upload-end": lambda place, world: Ask({"pk": place.uploaded.upload_id}, data={}),
     "workspace:administration": plain(),
     "workspace:associations": plain(),
+    "workspace:storage": plain(),
     "workspace:association": lambda place, world: Ask({"pk": world.association.pk}, same=True),
     "workspace:register key=users GET": register("users"),
     "workspace:register key=nodes GET": register("nodes"),

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, Max, OuterRef
+from django.db.models import F, Max
 
 from apps.archive.audit_events import PASS_FINISHED
 from apps.archive.examine import Finding, Pace, StorageDownError, examine
 from apps.archive.models import Location, VerificationPass
+from apps.archive.selectors import damaged_alone
 from apps.archive.services.copying import alone, copy_repair, damage_note
 from apps.archive.steps import copy_recovered
 from apps.archive.storage import Storage, StorageError, storages
@@ -147,17 +148,7 @@ class _Run:
 
     def _alone_in_damage(self) -> Sequence[Location]:
         """Return some damaged copies of objects that have no good one in this storage."""
-        good = Location.objects.filter(
-            stored_object=OuterRef("stored_object"),
-            storage=self._storage.name,
-            status=Location.Status.AVAILABLE,
-        )
-        damaged = [Location.Status.MISSING, Location.Status.CORRUPT]
-        return list(
-            Location.objects.select_related("stored_object")
-            .filter(~Exists(good), storage=self._storage.name, status__in=damaged)
-            .order_by("?")[:SECOND_LOOKS]
-        )
+        return list(damaged_alone(self._storage.name).order_by("?")[:SECOND_LOOKS])
 
     @transaction.atomic(durable=True)
     def _finish(self, current: VerificationPass) -> None:
