@@ -81,6 +81,20 @@ def file_access(actor: Actor, pk: int) -> UploadedFile:
     return file
 
 
+def files_access(actor: Actor, upload_id: int, pks: Sequence[int]) -> list[UploadedFile]:
+    """Return files of one upload of the actor that has not ended, in the order asked for.
+
+    Raises:
+        NotFoundError: one is absent, or somebody else's.
+    """
+    rows = UploadedFile.objects.filter(
+        upload=upload_id, parent=None, upload__user=actor.user_id or 0, upload__ended_at=None
+    ).in_bulk(pks)
+    if not pks or len(rows) < len(pks):
+        raise NotFoundError(item=upload_id)
+    return [rows[pk] for pk in pks]
+
+
 def open_upload(actor: Actor) -> Upload | None:
     """Return the last upload of the actor that has files and has not ended."""
     rows = Upload.objects.filter(user=actor.user_id or 0, ended_at=None, files__isnull=False)

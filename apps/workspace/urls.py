@@ -57,6 +57,7 @@ urlpatterns = [
     path("upload/begin/", upload.begin, name="upload-begin"),
     path("upload/<int:pk>/", upload.result, name="upload-one"),
     path("upload/<int:pk>/offer/", upload.offer, name="upload-offer"),
+    path("upload/<int:pk>/files/", upload.wholes, name="upload-wholes"),
     path("upload/<int:pk>/end/", upload.end, name="upload-end"),
     path("upload/files/<int:pk>/", upload.piece, name="upload-piece"),
     path("audit/", audit.trail, name="audit"),

@@ -250,6 +250,11 @@ ASKS |= {
         {"pk": place.uploaded.upload_id},
         body={"data": {"files": []}, "content_type": "application/json"},
     ),
+    "workspace:upload-wholes": lambda place, world: Ask(
+        {"pk": place.uploaded.upload_id},
+        body={"data": {"no": "image"}, "content_type": "application/json"},
+        headers={"Upload-Files": str(place.uploaded.pk)},
+    ),
     "workspace:upload-piece": lambda place, world: Ask(
         {"pk": place.uploaded.pk},
         body={"data": {"a": "piece"}, "content_type": "application/json"},

@@ -7,6 +7,8 @@ import json
 import zipfile
 
 import pytest
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import UnreadablePostError
 
 from apps.accounts.domain import Role
 from apps.archive.storage import write_storage
@@ -59,9 +61,20 @@ class Uploading:
         )
         return self.json(answer, status)
 
+    def whole(self, rows, body, status=200):
+        answer = self.client.post(
+            f"/upload/{self.id}/files/",
+            body,
+            "application/octet-stream",
+            headers={"Upload-Files": ",".join(str(row["id"]) for row in rows)},
+        )
+        return self.json(answer, status).get("files")
+
     def send(self, path, content):
         [row] = self.offer((path, content))
-        return self.piece(row, content)
+        if content[:2] == b"PK":
+            return self.piece(row, content)
+        return self.whole([row], content)[0]
 
 
 @pytest.fixture
@@ -132,13 +145,49 @@ def test_a_long_file_comes_in_pieces_and_goes_on_where_it_broke_off(
 
 
 def test_a_file_that_changed_on_its_way_is_refused_and_may_come_again(uploading, files_on_disk):
-    file = as_file(ct_slice())
-    [row] = uploading.offer(("one", file))
-    answer = uploading.piece(row, file[:-1] + b"\xff", status=422)
-    assert "damaged" in answer["message"]
-    assert not Instance.objects.exists()
-    assert files_on_disk() == 0
-    assert uploading.piece(row, file)["outcome"] == "stored"
+    file, other = (as_file(ct_slice()) for _ in range(2))
+    rows = uploading.offer(("one", file), ("two", other))
+    answer = uploading.whole(rows, file[:-1] + b"\xff" + other)
+    assert [one["outcome"] for one in answer] == ["refused", "stored"]
+    assert "damaged" in answer[0]["words"]
+    assert (Instance.objects.count(), files_on_disk()) == (1, 1)
+    rows = uploading.offer(("one", file), ("two", other))
+    assert [row["outcome"] for row in rows] == ["", "stored"]
+    answer = uploading.whole(rows, file + other)  # what is here already is passed over
+    assert [one["outcome"] for one in answer] == ["stored", "stored"]
+    assert (Instance.objects.count(), files_on_disk()) == (2, 2)
+
+
+def test_a_request_that_breaks_off_is_no_files_fault(uploading, files_on_disk, monkeypatch):
+    files = [as_file(ct_slice(number=n)) for n in range(3)]
+    rows = uploading.offer(*((f"f{n}", file) for n, file in enumerate(files)))
+    read, calls = WSGIRequest.read, []
+
+    def broken(request, *size):
+        if not request.path.endswith("/files/"):
+            return read(request, *size)
+        calls.append(size)
+        if len(calls) > 1:
+            raise UnreadablePostError
+        return read(request, len(files[0]) + 100)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(WSGIRequest, "read", broken)
+        uploading.whole(rows, b"".join(files), status=422)
+    assert (Instance.objects.count(), files_on_disk()) == (0, 0)
+    assert not UploadedFile.objects.exclude(outcome="").exists()
+    assert [one["outcome"] for one in uploading.whole(rows, b"".join(files))] == ["stored"] * 3
+
+
+@pytest.mark.parametrize("ids", ["", "x", "1,", "999999999", "9" * 30])
+def test_files_that_are_not_of_the_upload_are_not_taken(uploading, ids):
+    answer = uploading.client.post(
+        f"/upload/{uploading.id}/files/",
+        b"x",
+        "application/octet-stream",
+        headers={"Upload-Files": ids},
+    )
+    assert answer.status_code in (404, 422)
 
 
 def test_a_zip_is_unpacked_by_a_worker_and_each_entry_answered_for(uploading):

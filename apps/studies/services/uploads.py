@@ -1,8 +1,8 @@
 """Uploads through the browser: what comes, piece by piece, until it goes through the one ingest.
 
 The server alone knows what it has: a file is offered by its path, length and digest, and the answer
-says from where to go on. Small files go straight to ingest with their only request; ZIPs and long
-files are kept in pieces, and a worker takes them up when they are whole.
+says from where to go on. Small files come whole, many in one request, and go straight to ingest;
+ZIPs and long files are kept in pieces, and a worker takes them up when they are whole.
 """
 
 import datetime
@@ -15,11 +15,11 @@ from django.db.models import F, Q, QuerySet
 from apps.accounts import policy
 from apps.accounts.domain import Permission
 from apps.accounts.selectors import actor_for_user
-from apps.archive.incoming import discard_staged
+from apps.archive.incoming import Staged, discard_staged
 from apps.audit.steps import record
 from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.errors import ConflictError, DomainError, InvalidInputError
+from apps.core.errors import ConflictError, InvalidInputError, NotPermittedError
 from apps.core.steps import publish
 from apps.studies import audit_events
 from apps.studies.domain import FileOutcome
@@ -29,7 +29,7 @@ from apps.studies.pieces import PiecedFile, remove_bytes, write_piece
 from apps.studies.selectors import studies_visible_to
 from apps.studies.services.instances import instances_record
 from apps.studies.services.taking import BATCH, FileTaken, files_take, taken
-from apps.studies.uploads import file_access, upload_access
+from apps.studies.uploads import file_access, files_access, upload_access
 
 PIECE_BYTES = 8 << 20
 OFFERED_AT_ONCE = 200
@@ -40,8 +40,10 @@ KEPT = datetime.timedelta(days=30)
 LEASE = datetime.timedelta(minutes=10)
 DOOR = "page"
 MAGIC_BYTES = 4
+READ_BYTES = 1 << 20
 NOT_DICOM = NotDicomFileError.message
 DICOMDIR = "A DICOMDIR only lists the other files, and each of those is read itself."
+DAMAGED = "It changed or was damaged on its way here. Nothing of it was kept; send it again."
 UNFINISHED = "It had not come to its end when the upload was ended."
 
 
@@ -50,13 +52,6 @@ class PieceOutOfPlaceError(ConflictError):
 
     code = "studies.piece-out-of-place"
     message = "The file goes on from another place."
-
-
-class DamagedUploadError(DomainError):
-    """What came is not what was offered."""
-
-    code = "studies.upload-damaged"
-    message = "It changed or was damaged on its way here. Nothing of it was kept; send it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +129,61 @@ def files_offer(
     return [found[offer.path, offer.digest] for offer in offers]
 
 
+def wholes_take(
+    *,
+    actor: Actor,
+    upload_id: int,
+    file_ids: Sequence[int],
+    chunks: Iterator[bytes],
+    at: datetime.datetime,
+) -> list[UploadedFile]:
+    """Take small DICOM files that come one behind the other, through ingest at once.
+
+    Repeating a request whose answer was lost does no harm: what has its outcome is passed over. One
+    that is not what was offered is refused, and may be offered again.
+
+    Args:
+        actor: whose upload it is.
+        upload_id: from `upload_begin`.
+        file_ids: from `files_offer`, in the order in which they come.
+        chunks: their bytes.
+        at: when.
+
+    Raises:
+        NotFoundError: no files of this person's upload.
+        InvalidInputError: more files or bytes than come in one request.
+        StorageError: the archive could not take them; send them again.
+    """
+    policy.require(actor, Permission.STUDY_STORE)
+    files = files_access(actor, upload_id, file_ids)
+    if len(files) > BATCH or sum(file.size_bytes for file in files) > PIECE_BYTES:
+        message = "These are too many bytes for one request."
+        raise InvalidInputError(message)
+    stream = _Stream(chunks)
+    staged: list[tuple[UploadedFile, Staged]] = []
+    facts: dict[int, FileTaken] = {}
+    try:
+        for file in files:
+            part = stream.part(file.size_bytes)
+            if not file.outcome:
+                found = _stage(file, part)
+                if isinstance(found, Staged):
+                    staged.append((file, found))
+                else:
+                    facts[file.pk] = found
+            part.finish()
+    except BaseException:
+        for _, one in staged:
+            discard_staged(one)
+        raise
+    if staged:
+        results = instances_record(actor=actor, batch=[s for _, s in staged], at=at, door=DOOR)
+        for (file, _), result in zip(staged, results, strict=True):
+            facts[file.pk] = taken(file.path, result)
+    _settle(upload_id, [(file, facts[file.pk]) for file in files if file.pk in facts], at)
+    return files
+
+
 def piece_take(
     *,
     actor: Actor,
@@ -143,9 +193,10 @@ def piece_take(
     chunks: Iterator[bytes],
     at: datetime.datetime,
 ) -> UploadedFile:
-    """Take the next bytes of a file, durable on return; with its last ones the file is whole.
+    """Take the next bytes of a ZIP or a long file, durable on return.
 
-    Repeating a request whose answer was lost does no harm.
+    With the last of them it is whole, and a worker takes it up. Repeating a request whose answer
+    was lost does no harm.
 
     Args:
         actor: whose upload it is.
@@ -159,7 +210,6 @@ def piece_take(
         NotFoundError: no file of this person.
         PieceOutOfPlaceError: the file goes on from elsewhere.
         InvalidInputError: too many bytes, or fewer than were announced.
-        DamagedUploadError: the data set is not the one that was offered.
         StorageError: the archive could not take it; send it again.
     """
     policy.require(actor, Permission.STUDY_STORE)
@@ -171,13 +221,7 @@ def piece_take(
     if not 0 < length <= min(PIECE_BYTES, file.size_bytes - offset):
         message = "A piece has another length than it may have."
         raise InvalidInputError(message)
-    first = _beginning(chunks)
-    if length == file.size_bytes and not is_zip(first):
-        one = _take_whole(file, _Chunks(first, chunks), actor)
-        _settle(file, one, at)
-        return file
-    piece = write_piece(_exactly(length, first, chunks), most=length)
-    return _add(file, piece, offset, at)
+    return _add(file, write_piece(_exactly(length, chunks), most=length), offset, at)
 
 
 def upload_end(*, actor: Actor, upload_id: int, at: datetime.datetime) -> Upload:
@@ -251,45 +295,56 @@ def _judged(offer: Offer, here: dict[tuple[str, str], str]) -> dict[str, str]:
     return {}
 
 
-class _Chunks:
-    """Chunks as something to read from."""
+class _Stream:
+    """Chunks of a request that holds files one behind the other."""
 
-    def __init__(self, first: bytes, rest: Iterator[bytes]) -> None:
-        self._waiting, self._rest = first, rest
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks, self._waiting = chunks, b""
+
+    def part(self, length: int) -> "_Part":
+        """Return the next file."""
+        return _Part(self, length)
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; none at the end."""
+        chunk = self._waiting or next(self._chunks, b"")
+        self._waiting = chunk[size:]
+        return chunk[:size]
+
+
+class _Part:
+    """One file of a stream."""
+
+    def __init__(self, stream: _Stream, length: int) -> None:
+        self._stream, self._left = stream, length
 
     def read(self, size: int, /) -> bytes:
-        del size  # a chunk is small already
-        chunk, self._waiting = self._waiting, b""
-        return chunk or next(self._rest, b"")
+        """Return up to `size` bytes; none at the file's end."""
+        data = self._stream.read(min(size, self._left)) if self._left else b""
+        self._left -= len(data)
+        return data
+
+    def finish(self) -> None:
+        """Go to the file's end."""
+        while self.read(READ_BYTES):
+            pass
 
 
-def _take_whole(file: UploadedFile, source: Readable, actor: Actor) -> FileTaken:
-    """Take one DICOM file; what is none is left alone."""
+def _stage(file: UploadedFile, source: Readable) -> Staged | FileTaken:
+    """Stage a DICOM file; what is none, or another than was offered, is answered for."""
     try:
         staged = stage_file(source)
     except NotDicomFileError as error:
         return FileTaken(file.path, FileOutcome.LEFT, error.message)
-    if staged.digest != file.digest:
-        discard_staged(staged)
-        raise DamagedUploadError
-    [result] = instances_record(actor=actor, batch=[staged], at=clock.now(), door=DOOR)
-    return taken(file.path, result)
+    if staged.digest == file.digest:
+        return staged
+    discard_staged(staged)
+    return FileTaken(file.path, FileOutcome.REFUSED, DAMAGED)
 
 
-def _beginning(chunks: Iterator[bytes]) -> bytes:
-    """Return as much as tells a ZIP, or all there is."""
-    first = b""
+def _exactly(length: int, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    came = 0
     for chunk in chunks:
-        first += chunk
-        if len(first) >= MAGIC_BYTES:
-            break
-    return first
-
-
-def _exactly(length: int, first: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
-    came = len(first)
-    yield first
-    for chunk in rest:
         came += len(chunk)
         yield chunk
     if came != length:
@@ -335,11 +390,9 @@ def _take_up(pk: int) -> int:
     pieces = list(file.pieces.all())
     try:
         one = _take_pieces(file, pieces, actor)
-    except DomainError as error:
-        if error.code.startswith("archive."):
-            raise
+    except NotPermittedError as error:
         one = FileTaken(file.path, FileOutcome.REFUSED, error.message)
-    _settle(file, one, clock.now())
+    _settle(file.upload_id, [(file, one)], clock.now())
     remove_bytes(pieces)
     return 1
 
@@ -351,7 +404,11 @@ def _take_pieces(file: UploadedFile, pieces: list[UploadPiece], actor: Actor) ->
         head = source.read(MAGIC_BYTES)
         source.seek(0)
         if not is_zip(head):
-            return _take_whole(file, source, actor)
+            found = _stage(file, source)
+            if not isinstance(found, Staged):
+                return found
+            [result] = instances_record(actor=actor, batch=[found], at=clock.now(), door=DOOR)
+            return taken(file.path, result)
         done = set(file.entries.values_list("path", flat=True))
         entries = (one for one in zip_entries(source, file.path) if one[0][-1000:] not in done)
         batch: list[FileTaken] = []
@@ -388,13 +445,19 @@ def _facts(one: FileTaken) -> dict[str, str]:
 
 
 @transaction.atomic(durable=True)
-def _settle(file: UploadedFile, one: FileTaken, at: datetime.datetime) -> None:
-    for name, value in _facts(one).items():
-        setattr(file, name, value)
-    file.received_bytes = file.size_bytes
-    file.save(update_fields=[*_facts(one), "received_bytes"])
-    UploadPiece.objects.filter(file=file).delete()
-    _touch(file.upload_id, at)
+def _settle(
+    upload_id: int, settled: Sequence[tuple[UploadedFile, FileTaken]], at: datetime.datetime
+) -> None:
+    for file, one in settled:
+        facts = _facts(one)
+        for name, value in facts.items():
+            setattr(file, name, value)
+        file.received_bytes = file.size_bytes
+    files = [file for file, _ in settled]
+    names = ["outcome", "reason", "study_instance_uid", "sop_instance_uid", "received_bytes"]
+    UploadedFile.objects.bulk_update(files, names)
+    UploadPiece.objects.filter(file__in=files).delete()
+    _touch(upload_id, at)
 
 
 def _give_up(files: QuerySet[UploadedFile]) -> list[UploadPiece]:

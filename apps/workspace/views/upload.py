@@ -1,6 +1,6 @@
 """Bringing images through the browser: the page, and what its script asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -28,6 +28,7 @@ from apps.studies.services.uploads import (
     piece_take,
     upload_begin,
     upload_end,
+    wholes_take,
 )
 from apps.studies.steps import CONFLICT
 from apps.studies.uploads import (
@@ -125,6 +126,24 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @page(Permission.STUDY_STORE)
 @said
+def wholes(request: HttpRequest, pk: int) -> HttpResponse:
+    """Take small files whole, one behind the other as `Upload-Files` names them."""
+    keys = request.headers.get("Upload-Files", "").split(",")
+    if not all(key.isdecimal() and len(key) < 19 for key in keys):
+        raise InvalidInputError(field="files")
+    rows = wholes_take(
+        actor=request.actor,  # type: ignore[attr-defined]
+        upload_id=pk,
+        file_ids=[int(key) for key in keys],
+        chunks=_body(request),
+        at=now(),
+    )
+    return JsonResponse({"files": [_file(row) for row in rows]})
+
+
+@require_POST
+@page(Permission.STUDY_STORE)
+@said
 def piece(request: HttpRequest, pk: int) -> HttpResponse:
     """Take bytes of a file from `Upload-Offset` on; answers how much is here, or its outcome."""
     offset, length = (request.headers.get(name, "") for name in ("Upload-Offset", "Content-Length"))
@@ -135,7 +154,7 @@ def piece(request: HttpRequest, pk: int) -> HttpResponse:
         file_id=pk,
         offset=int(offset),
         length=int(length),
-        chunks=iter(partial(request.read, READ_BYTES), b""),
+        chunks=_body(request),
         at=now(),
     )
     return JsonResponse(_file(row))
@@ -148,6 +167,19 @@ def end(request: HttpRequest, pk: int) -> HttpResponse:
     """End an upload; what did not come whole is given up."""
     upload_end(actor=request.actor, upload_id=pk, at=now())  # type: ignore[attr-defined]
     return HttpResponse(status=204)
+
+
+def _body(request: HttpRequest) -> Iterator[bytes]:
+    """Yield the body.
+
+    Raises:
+        InvalidInputError: the connection broke; what came of it is no file's fault.
+    """
+    try:
+        yield from iter(partial(request.read, READ_BYTES), b"")
+    except OSError as error:
+        message = "The connection broke. Send it again."
+        raise InvalidInputError(message) from error
 
 
 def _offers(request: HttpRequest) -> list[Offer]:

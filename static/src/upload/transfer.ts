@@ -15,6 +15,9 @@ export interface Item extends Found {
   outcome: string
   words: string
   url: string
+  id: number
+  /** Whether it is a DICOM file, and no ZIP. */
+  image: boolean
 }
 
 interface Answer {
@@ -35,6 +38,8 @@ const GROUP = 25
 const GROUP_BYTES = 64 << 20
 const SENDERS = 3
 const HASH_BYTES = 1 << 20
+const LONG_BYTES = 64 << 20
+const GONE = 'It changed or went away on this computer.'
 const LONGEST_WAIT = 15_000
 const AWAY = new Set([0, 502, 503, 504])
 
@@ -66,7 +71,7 @@ export class Transfer {
     for (const one of found) {
       const known = this.byPath.get(one.path)
       if (known && !this.isStuck(known) && known.phase !== 'done') continue
-      const item: Item = { ...one, phase: 'waits', sent: 0, outcome: '', words: '', url: '' }
+      const item: Item = { ...one, phase: 'waits', sent: 0, outcome: '', words: '', url: '', id: 0, image: false }
       if (known) this.queue(Object.assign(known, item))
       else {
         this.items.push(item)
@@ -163,7 +168,9 @@ export class Transfer {
       await this.gate()
       this.phase(item, 'reading')
       try {
-        const offer = { path: item.path, size: item.file.size, ...(await examine(item.file)) }
+        const { image, ...identity } = await examine(item.file, (share) => this.phase(item, 'reading', `being read, ${share} %`))
+        const offer = { path: item.path, size: item.file.size, ...identity }
+        item.image = image
         this.offers.set(item, offer)
         offers.push(offer)
         readable.push(item)
@@ -181,19 +188,62 @@ export class Transfer {
     for (const [n, row] of answer.files.entries()) this.heard(items[n] as Item, row)
   }
 
+  /** Sends a group: small images many in a request, ZIPs and long files piece by piece. */
   private async sendAll(group: Item[]): Promise<void> {
-    const rest = [...group]
+    const rest = this.packed(group)
     const sender = async () => {
-      for (let item = rest.shift(); item; item = rest.shift()) {
+      for (let pack = rest.shift(); pack; pack = rest.shift()) {
         try {
-          await this.send(item)
+          await this.gate()
+          if (this.isSmall(pack[0] as Item)) await this.sendWhole(pack)
+          else await this.send(pack[0] as Item)
         } catch (error) {
           if (!(error instanceof Refused)) throw error
-          this.phase(item, 'failed', error.message)
+          for (const item of pack) if (item.phase === 'sending') this.phase(item, 'failed', error.message)
         }
       }
     }
     await Promise.all(Array.from({ length: SENDERS }, sender))
+  }
+
+  private isSmall(item: Item): boolean {
+    return item.sent === 0 && item.image && item.file.size <= this.addresses.pieceBytes
+  }
+
+  private packed(group: Item[]): Item[][] {
+    const packs: Item[][] = []
+    let open: Item[] = []
+    let bytes = 0
+    for (const item of group) {
+      if (!this.isSmall(item)) packs.push([item])
+      else if (open.length && bytes + item.file.size <= this.addresses.pieceBytes) {
+        open.push(item)
+        bytes += item.file.size
+      } else {
+        open = [item]
+        bytes = item.file.size
+        packs.push(open)
+      }
+    }
+    return packs
+  }
+
+  private async sendWhole(pack: Item[]): Promise<void> {
+    const bodies: ArrayBuffer[] = []
+    const sent: Item[] = []
+    for (const item of pack) {
+      try {
+        bodies.push(await item.file.arrayBuffer())
+        sent.push(item)
+      } catch {
+        this.phase(item, 'failed', GONE)
+      }
+    }
+    if (!sent.length) return
+    const url = `${this.addresses.root}${this.upload}/files/`
+    const body = await new Blob(bodies).arrayBuffer()
+    const answer = (await this.ask(url, body, { 'Upload-Files': sent.map((item) => item.id).join() })) as { files: Answer[] }
+    for (const [n, row] of answer.files.entries()) this.heard(sent[n] as Item, row)
   }
 
   private async send(item: Item): Promise<void> {
@@ -204,14 +254,15 @@ export class Transfer {
       try {
         body = await piece.arrayBuffer()
       } catch {
-        throw new Refused('It changed or went away on this computer.')
+        throw new Refused(GONE)
       }
-      this.heard(item, (await this.ask(item.url, body, item.sent)) as Answer)
+      this.heard(item, (await this.ask(item.url, body, { 'Upload-Offset': String(item.sent) })) as Answer)
     }
   }
 
   private heard(item: Item, row: Answer): void {
     item.url = row.url ?? item.url
+    item.id = row.id ?? item.id
     item.sent = row.received
     item.outcome = row.outcome ?? ''
     if (item.outcome) {
@@ -221,14 +272,14 @@ export class Transfer {
   }
 
   /** POSTs, for as long as it takes; a 409 that says where the file goes on is an answer. */
-  private async ask(url: string, body: string | ArrayBuffer, offset = 0): Promise<object> {
+  private async ask(url: string, body: string | ArrayBuffer, more: Record<string, string> = {}): Promise<object> {
     for (let wait = 1000; ; wait = Math.min(wait * 2, LONGEST_WAIT)) {
       const answer = await fetch(url, {
         method: 'POST',
         headers: {
           'X-CSRFToken': csrfToken(),
           'HX-Request': 'true', // a session that ended is said, not redirected
-          'Upload-Offset': String(offset),
+          ...more,
           'Content-Type': typeof body === 'string' ? 'application/json' : 'application/octet-stream',
         },
         body,
@@ -280,12 +331,14 @@ export class Transfer {
 }
 
 /** What identifies a file: the digest of its data set where it is DICOM, of all where it is a ZIP. */
-async function examine(file: File): Promise<{ digest: string; sop: string }> {
+async function examine(file: File, far: (share: number) => void): Promise<{ digest: string; sop: string; image: boolean }> {
   const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer())
   const meta = fileMeta(head)
-  if (!meta && !isZip(head)) return { digest: '', sop: '' }
+  if (!meta && !isZip(head)) return { digest: '', sop: '', image: false }
   const hash = new Sha256()
-  for (let at = meta?.offset ?? 0; at < file.size; at += HASH_BYTES)
+  for (let at = meta?.offset ?? 0; at < file.size; at += HASH_BYTES) {
     hash.update(new Uint8Array(await file.slice(at, at + HASH_BYTES).arrayBuffer()))
-  return { digest: hash.hex(), sop: meta?.sop ?? '' }
+    if (file.size > LONG_BYTES) far(Math.floor((at / file.size) * 100))
+  }
+  return { digest: hash.hex(), sop: meta?.sop ?? '', image: meta !== null }
 }
