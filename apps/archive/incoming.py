@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from apps.archive.part10 import file_header, read_file_meta
+from apps.archive.part10 import file_header, read_file_meta, uids_within
 from apps.archive.storage import (
     IncomingFile,
     Storage,
@@ -184,6 +184,8 @@ class IncomingObject:
 def stage_part10(chunks: Iterator[bytes]) -> Staged | None:
     """Stage the data set of a Part 10 file; None where it is no such file, read thus far.
 
+    It goes by the UIDs that stand in the data set; group 2 has them where that says nothing.
+
     Raises:
         StorageError: the archive could not take it; what came is removed.
     """
@@ -234,9 +236,12 @@ def _part10_received(chunks: Iterator[bytes]) -> IncomingObject | None:
     meta = read_file_meta(head)
     if meta is None:
         return None
+    sop_class_uid, sop_instance_uid = uids_within(
+        head[meta.dataset_offset :], meta.transfer_syntax_uid
+    )
     incoming = IncomingObject(
-        sop_class_uid=meta.sop_class_uid,
-        sop_instance_uid=meta.sop_instance_uid,
+        sop_class_uid=sop_class_uid or meta.sop_class_uid,
+        sop_instance_uid=sop_instance_uid or meta.sop_instance_uid,
         transfer_syntax_uid=meta.transfer_syntax_uid,
     )
     try:
