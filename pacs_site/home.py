@@ -98,8 +98,11 @@ def database_config(url: str, home: Path, role: str = "") -> dict[str, Any]:
     # prepared statements, as PgBouncer does since 1.21; 'none' in the URL switches them off.
     prepare = options.get("prepare_threshold", "5")
     options["prepare_threshold"] = None if prepare == "none" else int(prepare)
+    # Our statements read few rows: starting workers for them costs more than they save.
+    session = "-c max_parallel_workers_per_gather=0"
     if role:
-        options["options"] = f"{options.get('options', '')} -c role={role}".strip()
+        session += f" -c role={role}"
+    options["options"] = f"{session} {options.get('options', '')}".strip()
     return config
 
 

@@ -1,5 +1,7 @@
 from django.conf import settings
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
+from django.db.models.functions import Upper
 
 from apps.accounts.models import AttentionItem, Hl7Peer, ProtectedModel, Site
 from apps.orders.domain import ORDER, Priority
@@ -88,6 +90,10 @@ class Order(ProtectedModel):
         indexes = [
             models.Index(fields=["site", "status", "ordered_at"], name="order_by_status"),
             models.Index(fields=["accession_number"], name="order_by_accession"),
+            models.Index(
+                OpClass(Upper("accession_number"), "text_pattern_ops"),
+                name="order_by_accession_begin",
+            ),
         ]
         triggers = [ORDER.trigger()]
 

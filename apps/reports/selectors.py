@@ -12,6 +12,7 @@ from apps.audit.steps import record_read
 from apps.core.actors import Actor
 from apps.core.errors import NotFoundError
 from apps.orders.models import Procedure
+from apps.patients.selectors import alias_keys
 from apps.reports import audit_events, policies
 from apps.reports.domain import version_digest
 from apps.reports.models import KeptText, Report, ReportMacro, ReportTemplate, ReportVersion
@@ -143,10 +144,9 @@ def exam_report_states(exams: Collection[int]) -> dict[int, str]:
 
 def prior_reports(actor: Actor, report: Report, limit: int = 12) -> list[Report]:
     """Return earlier reports of the same person, those of the same modality and part first."""
-    root = report.patient.survivor_id or report.patient_id
     rows = (
         _with_context(reports_visible_to(actor))
-        .filter(Q(patient=root) | Q(patient__survivor=root))
+        .filter(patient__in=alias_keys(report.patient))
         .exclude(pk=report.pk)
         .exclude(status__in=("registered", "cancelled"))
         .order_by("-pk")[: limit * 2]

@@ -224,13 +224,21 @@ def _items(actor: Actor, columns: list[Column]) -> list[Item]:
     by_place = {(column.room.scheduled_station_ae_title, column.date): column for column in columns}
     by_room = {(column.room.pk, column.date): column for column in columns}
     dates = [column.date for column in columns]
+    site = columns[0].room.site
     steps = (
         steps_visible_to(actor)
-        .filter(site=columns[0].room.site_id, start_date__range=(min(dates), max(dates)))
+        .select_related(None)
+        .select_related(
+            "appointment",
+            "requested_procedure__procedure",
+            "requested_procedure__order__patient__survivor",
+        )
+        .filter(site=site, start_date__range=(min(dates), max(dates)))
         .order_by("start_at", "pk")
     )
     items: list[Item] = []
     for step in steps:
+        step.site = site  # one object for all, as the rooms are
         appointment = step.appointment
         if appointment is None:
             column = by_place.get((step.scheduled_station_ae_title, step.start_date))
@@ -241,6 +249,7 @@ def _items(actor: Actor, columns: list[Column]) -> list[Item]:
             column = by_room.get((appointment.room_id, step.start_date))
             if column is None or appointment.status not in (*HOLDS_SLOT, "noshow"):
                 continue
+            appointment.room = column.room
             span = Span(appointment.period.lower, appointment.period.upper)
         items.append(_placed(step, column, span))
     _share(items)

@@ -116,6 +116,9 @@ class ScheduledStep(models.Model):
             ),
             models.Index(fields=["start_date", "modality"], name="step_by_date"),
             models.Index(
+                fields=["site"], condition=models.Q(status="STARTED"), name="step_started"
+            ),
+            models.Index(
                 fields=["site", "start_at"],
                 condition=models.Q(status__in=AWAITED),
                 name="step_awaited",

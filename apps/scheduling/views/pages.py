@@ -106,9 +106,10 @@ def _panel(
         shown["offers"] = _offers(actor, shown["exam"], place, at)
     if actor.may(WRITE):
         waiting = selectors.exams_to_book(actor).filter(order__site=place.site)
-        shown["total"] = waiting.count()
-        rows = waiting.exclude(pk=number) if number.isdigit() else waiting
-        shown["next"] = list(rows[:NEXT])
+        keys = list(waiting.values_list("pk", flat=True))
+        shown["total"] = len(keys)
+        first = [key for key in keys if str(key) != number][:NEXT]
+        shown["next"] = list(waiting.filter(pk__in=first))
         record_read(actor=actor, event=audit_events.TO_BOOK_VIEWED, door="page", key=_site(place))
     return shown
 

@@ -41,6 +41,8 @@ from apps.studies.query.attributes import (
 ALIASES_AT_MOST = 20_000
 MANY_OF_A_NAME = 1000
 """From so many bearers of a name on, a page is found sooner by going back through the dates."""
+PAGES_UP_TO = 5000
+"""Rows up to a page's end; what goes beyond is no page that a person turns to."""
 MODEL: dict[Level, type[Model]] = {
     Level.STUDY: Study,
     Level.SERIES: Series,
@@ -179,10 +181,16 @@ def _rows(actor: Actor, query: Query, limit: int, check: guard.Check) -> list[Ro
     asked = {tag for tag, key in query.keys.items() if not matching.is_universal(key)}
     listed = query.level is Level.STUDY and PATIENT_NAME in asked and sql.PROBE not in wanted
     order = SORTED if listed else ORDER[query.level]
-    statement = (
-        f"{_select(query.level)} WHERE {wanted} AND {allowed}"
-        f" ORDER BY {order} LIMIT {limit:d} OFFSET {query.offset:d}"
+    chosen = (
+        f"WHERE {wanted} AND {allowed} ORDER BY {order} LIMIT {limit:d} OFFSET {query.offset:d}"
     )
+    by_key = bool(asked) and asked <= ONE_PLAN
+    if query.level is Level.STUDY and not by_key and _is_page(query):
+        # Chosen from an index alone; only what is on the page is read.
+        page = f"(SELECT st.id FROM {statements.FROM[Study]} {chosen}) page"  # noqa: S608 - bound
+        statement = f"{_select(query.level)} JOIN {page} ON page.id = st.id ORDER BY {order}"
+    else:
+        statement = f"{_select(query.level)} {chosen}"
     values += more
     check(statement, values)
     one_plan = asked <= (ONE_PLAN | {PATIENT_NAME} if listed else ONE_PLAN)
@@ -194,6 +202,10 @@ def _rows(actor: Actor, query: Query, limit: int, check: guard.Check) -> list[Ro
     tags = _tags(query.level)
     own = -len(tags)
     return [Row(dict(zip(tags, row[own:], strict=True)), above[row[0]]) for row in found]
+
+
+def _is_page(query: Query) -> bool:
+    return query.limit is not None and query.limit + query.offset <= PAGES_UP_TO
 
 
 def _above(level: Level, keys: Collection[int]) -> dict[int, dict[int, Any]]:
@@ -400,8 +412,8 @@ def _of_name(to_study: str, key: str, query: Query) -> Q:
     )
     if sum(not is_alias for _, is_alias in found) <= MANY_OF_A_NAME:
         return Q(**{f"{to_study}patient__in": [patient for patient, _ in found]})
-    page = query.limit is not None and query.limit + query.offset <= MANY_OF_A_NAME
-    form = sql.PROBED if page and query.level is Level.STUDY else sql.AMONG
+    probed = _is_page(query) and query.level is Level.STUDY
+    form = sql.PROBED if probed else sql.AMONG
     result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values, form)})
     aliases = [alias for alias, _ in sql.fetch(merged.format(people), values)]
     return result | Q(**{f"{to_study}patient__in": aliases}) if aliases else result

@@ -169,26 +169,26 @@ def room_day(
         chosen: the step to show as the present one; the one that runs, else the next where None.
     """
     today = wall_time.wall(at, zone_of(room.site)).date()
-    steps = list(
-        steps_visible_to(actor, Permission.PERFORM_WRITE)
-        .filter(Q(start_date=today) | Q(status="STARTED"), site=room.site)
-        .filter(~Q(status="CANCELED") | Q(appointment__status="noshow"))
-        .prefetch_related(
-            "requested_procedure__order__patient__identifiers",
-            "requested_procedure__order__patient__survivor__identifiers",
-            Prefetch("performed_steps", PerformedStep.objects.order_by("-started_at")),
-        )
-        .order_by("start_at", "pk")
-    )
+    visible = steps_visible_to(actor, Permission.PERFORM_WRITE).order_by("start_at", "pk")
     by_room: dict[int, list[ScheduledStep]] = defaultdict(list)
     stations = {one.scheduled_station_ae_title: one.pk for one in rooms}
-    for step in steps:
+    for step in (
+        visible.filter(Q(start_date=today) | Q(status="STARTED"), site=room.site)
+        .filter(~Q(status="CANCELED") | Q(appointment__status="noshow"))
+        .select_related(None)
+        .select_related("appointment")
+    ):
         held = step.appointment
         key = held.room_id if held else stations.get(step.scheduled_station_ae_title)
         if key is not None:
             by_room[key].append(step)
+    steps = visible.filter(pk__in=[step.pk for step in by_room[room.pk]]).prefetch_related(
+        "requested_procedure__order__patient__identifiers",
+        "requested_procedure__order__patient__survivor__identifiers",
+        Prefetch("performed_steps", PerformedStep.objects.order_by("-started_at")),
+    )
     day = RoomDay(room.site, room, [_door(one, by_room[one.pk]) for one in rooms])
-    _sort(day, _turns(actor, by_room[room.pk]), chosen)
+    _sort(day, _turns(actor, list(steps)), chosen)
     if day.now and day.now.study:
         day.pictures = _latest(day.now.study)
     return day
