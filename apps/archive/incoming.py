@@ -24,6 +24,7 @@ log = structlog.get_logger(__name__)
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 8
 META_BYTES = 64 * 1024
+UIDS_WITHIN = 4096
 SYNCED_AT_ONCE = 8
 
 
@@ -236,9 +237,8 @@ def _part10_received(chunks: Iterator[bytes]) -> IncomingObject | None:
     meta = read_file_meta(head)
     if meta is None:
         return None
-    sop_class_uid, sop_instance_uid = uids_within(
-        head[meta.dataset_offset :], meta.transfer_syntax_uid
-    )
+    beginning = head[meta.dataset_offset : meta.dataset_offset + UIDS_WITHIN]
+    sop_class_uid, sop_instance_uid = uids_within(beginning, meta.transfer_syntax_uid)
     incoming = IncomingObject(
         sop_class_uid=sop_class_uid or meta.sop_class_uid,
         sop_instance_uid=sop_instance_uid or meta.sop_instance_uid,
