@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         ('accounts', '0001_initial'),
         ('orders', '0001_initial'),
         ('patients', '0001_initial'),
-        ('studies', '0002_versions'),
+        ('studies', '0004_completeness'),
     ]
 
     operations = [
