@@ -9,7 +9,8 @@ import threading
 
 import psycopg
 import structlog
-from celery.signals import worker_process_init, worker_ready, worker_shutting_down
+from celery import bootsteps, current_app
+from celery.signals import worker_process_init
 from django.db import InterfaceError, OperationalError, connection, connections
 
 from apps.core.steps import OUTBOX_CHANNEL
@@ -63,23 +64,23 @@ class Relay(threading.Thread):
                     pass
 
 
-_relay: Relay | None = None
+class RelayStep(bootsteps.StartStopStep):
+    """The relay's place in a Celery worker: it delivers whether or not there is a broker."""
+
+    requires = ("celery.worker.components:Pool",)  # forked before any thread of ours
+
+    def start(self, parent: object) -> None:
+        """Start it before the worker looks for its broker."""
+        self._relay = Relay()
+        self._relay.start()
+
+    def stop(self, parent: object) -> None:
+        """Stop it with the worker."""
+        self._relay.stop()
+        self._relay.join(timeout=10)
 
 
-@worker_ready.connect
-def start_relay(**kwargs: object) -> None:
-    """Start the relay with the worker."""
-    global _relay  # noqa: PLW0603 - one per worker process, stopped by the other signal
-    _relay = Relay()
-    _relay.start()
-
-
-@worker_shutting_down.connect
-def stop_relay(**kwargs: object) -> None:
-    """Stop the relay with the worker."""
-    if _relay is not None:
-        _relay.stop()
-        _relay.join(timeout=10)
+current_app.steps["worker"].add(RelayStep)
 
 
 @worker_process_init.connect

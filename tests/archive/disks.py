@@ -6,7 +6,7 @@ import shutil
 import struct
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,8 +60,19 @@ class Ext4:
         finally:
             os.close(descriptor)
 
+    def users(self) -> set[int]:
+        """Return the processes that have something of it open, or run from it."""
+        inside = f"{self.folder}/"
+        found = set()
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it ended meanwhile
+                links = [folder / "exe", folder / "cwd", *(folder / "fd").iterdir()]
+                if any(f"{link.readlink()}/".startswith(inside) for link in links):
+                    found.add(int(folder.name))
+        return found - {os.getpid()}
+
     def remount(self) -> None:
-        """Mount it as after a reboot: its journal is replayed; nobody may have a file open."""
+        """Mount it as after a reboot: its journal is replayed; whoever had it open has ended."""
         subprocess.run(["umount", str(self.folder)], check=True)
         subprocess.run(["mount", "-o", "loop", str(self.image), str(self.folder)], check=True)
 

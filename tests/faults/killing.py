@@ -150,7 +150,7 @@ class Siege:
         for sender in senders:
             sender.start()
         time.sleep(delay)  # the point of ingest at which it strikes is the test's to choose
-        self.killed |= kill(self.made)
+        self.killed = kill(self.made)
         took = self.timed_recovery()
         for sender in senders:
             sender.join(120)

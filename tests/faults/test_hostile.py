@@ -102,8 +102,7 @@ def weather(
     assert siege.judge().good
 
 
-def test_a_storm_leaves_nothing_behind(running_product: Product) -> None:
-    siege = Siege(running_product, running_product.token())
+def test_a_storm_leaves_nothing_behind(siege: Siege) -> None:
     for _, grown in weather(siege, 1, probes=100, associations=120, halves=4):
         assert grown < 20 << 10  # a hundred threads with their connections, at most
 

@@ -8,15 +8,14 @@ import pytest
 from pacs_site.up.progress import say
 from tests.faults.killing import KILLS, Siege, Tally, outbox_drains, rss_kb, worker_answers
 from tests.faults.ledger import sweep
-from tests.product import Product, product
+from tests.product import product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer]
 
 
-def besiege(made: Product, kills: int, longest: float) -> Tally:
+def besiege(siege: Siege, kills: int, longest: float) -> Tally:
     """Kill one part after another while objects come in; judge after each, and all at the end."""
-    siege, tally = Siege(made, made.token()), Tally()
-    siege.wait_serving()
+    made, tally = siege.made, Tally()
     for name, kill in itertools.islice(itertools.cycle(KILLS.items()), kills):
         delay = random.uniform(0.05, longest)
         took = siege.attack(kill, delay=delay)
@@ -38,8 +37,8 @@ def besiege(made: Product, kills: int, longest: float) -> Tally:
     return tally
 
 
-def test_ten_kills_lose_nothing_acknowledged(running_product: Product) -> None:
-    tally = besiege(running_product, 10, 0.6)
+def test_ten_kills_lose_nothing_acknowledged(siege: Siege) -> None:
+    tally = besiege(siege, 10, 0.6)
     assert tally.verdict.acknowledged > 10 * 50
 
 
@@ -49,7 +48,9 @@ def test_two_hundred_kills_lose_nothing_acknowledged(capsys: pytest.CaptureFixtu
     with product() as made, capsys.disabled():
         made.up()
         before = rss_kb(made)
-        tally = besiege(made, 200, 1.5)
+        siege = Siege(made, made.token())
+        siege.wait_serving()
+        tally = besiege(siege, 200, 1.5)
         after = rss_kb(made)
         say(f"\n{tally.words()}")
         say(
