@@ -12,6 +12,7 @@ from apps.accounts.domain import Verb
 from apps.core.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from apps.dimse.listener import MAX_ASSOCIATIONS, PROCESSES
 from apps.dimse.provider import PROOFS
+from apps.dimse.questions import SOP_CLASSES
 from apps.dimse.scp.identifiers import LEVELS_OF
 from apps.dimse.scp.senders import MAX_OPENINGS
 from apps.dimse.sop_classes import (
@@ -132,6 +133,7 @@ def facts() -> Facts:
         "port": settings.ISOCENTER_DICOM_PORT,
         "tls_port": settings.ISOCENTER_DICOM_TLS_PORT,
         "tls_ciphers": CIPHERS,
+        "asked": sorted(SOP_CLASSES.values()),
         "open": settings.ISOCENTER_OPEN_AE,
         "implementation_class_uid": IMPLEMENTATION_CLASS_UID,
         "implementation_version_name": IMPLEMENTATION_VERSION_NAME,

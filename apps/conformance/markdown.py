@@ -62,7 +62,11 @@ def _where(one: Facts) -> str:
 
 
 def _overview(dimse: Facts, web: Facts) -> dict[str, str]:
-    provided = [(one["name"], "no", "yes") for one in dimse["served"]]
+    asked = dimse["asked"]
+    provided = [
+        (one["name"], "yes, to try a node" if one["uid"] in asked else "no", "yes")
+        for one in dimse["served"]
+    ]
     return {
         "overview": _table(
             ("Network service", "User (SCU)", "Provider (SCP)"),

@@ -14,6 +14,7 @@ READING_LIST = "reading-list"
 SCHEDULE = "schedule"
 PERFORM = "perform"
 ATTENTION = "attention"
+NODES = "nodes"
 PAUSE_S = 1.0
 """Where a change repeats many times a second it is told once and, so that the last is seen, once
 more after this pause: the message names it."""

@@ -71,6 +71,14 @@ class Unreachable(enum.StrEnum):
     """It takes associations, but not for this."""
 
 
+class Question(enum.StrEnum):
+    """What an administrator can have a node asked."""
+
+    ECHO = "echo"
+    FIND = "find"
+    WORKLIST = "worklist"
+
+
 TLS_REQUIRED, OTHER_CERTIFICATE = "1.3 tls", "1.3 certificate"
 """Rejections (source.reason of PS3.8 9.3.4) with the cause that the standard has no number for."""
 

@@ -1,6 +1,7 @@
 from django.db import models
 
-from apps.dimse.domain import ENDS, End
+from apps.accounts.models import ApplicationEntity
+from apps.dimse.domain import ENDS, End, Question
 
 
 class AssociationRecord(models.Model):
@@ -47,6 +48,29 @@ class AssociationRecord(models.Model):
 
     def __str__(self) -> str:
         return f"{self.calling_ae or self.address}: {self.end}"
+
+
+class NodeTest(models.Model):
+    """A question put to a node on an administrator's behalf, and what came of it.
+
+    Holds nothing of a patient: matches are counted.
+    """
+
+    entity = models.ForeignKey(ApplicationEntity, on_delete=models.CASCADE, related_name="tests")
+    question = models.CharField(max_length=16, choices=[(q.value, q.value) for q in Question])
+    asked_at = models.DateTimeField()
+    asked_by = models.CharField(max_length=100)
+    ended_at = models.DateTimeField(null=True)
+    cause = models.CharField(max_length=16, blank=True, help_text="of a failure; empty: all well")
+    code = models.CharField(max_length=16, blank=True)
+    said = models.CharField(max_length=300, blank=True)
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        indexes = [models.Index(fields=["entity", "-id"], name="node_test_by_node")]
+
+    def __str__(self) -> str:
+        return f"{self.question} to {self.entity_id}: {self.cause or self.ended_at}"
 
 
 class PortProbe(models.Model):

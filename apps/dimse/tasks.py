@@ -1,6 +1,7 @@
 """What DICOM does on our own account: results of storage commitments, the black box's age."""
 
 import datetime
+from zoneinfo import ZoneInfo
 
 import structlog
 from django.conf import settings
@@ -11,10 +12,13 @@ from apps.accounts.selectors import application_entity
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.tasks import pacs_task
+from apps.dimse import questions
 from apps.dimse.certificates import peer_tls
 from apps.dimse.data_sets import encode
+from apps.dimse.domain import Question
 from apps.dimse.event_reports import event_command, event_information
-from apps.dimse.models import AssociationRecord, PortProbe
+from apps.dimse.models import AssociationRecord, NodeTest, PortProbe
+from apps.dimse.services import node_test_answered
 from apps.dimse.sop_classes import STORAGE_COMMITMENT_PUSH
 from apps.dimse.statuses import SUCCESS
 from apps.dimse.upper import pdu
@@ -40,6 +44,7 @@ def associations_forget() -> None:
     old = AssociationRecord.objects.filter(started_at__lt=before).order_by("started_at")
     while keys := list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE]):
         AssociationRecord.objects.filter(pk__in=keys).delete()
+    NodeTest.objects.filter(asked_at__lt=before).delete()
     PortProbe.objects.filter(minute__lt=before).delete()
 
 
@@ -48,6 +53,27 @@ def commitments_answer() -> None:
     """Check and answer every storage commitment that is due."""
     while (commitment := services.commitment_claim(at=clock.now())) is not None:
         answer(commitment)
+
+
+@pacs_task(queue="dicom-out", time_limit=120)
+def node_test_run(*, test_id: int) -> None:
+    """Put an administrator's question to a node, unless that was done before."""
+    test = NodeTest.objects.select_related("entity__site").filter(pk=test_id, ended_at=None).first()
+    if test is None:
+        return
+    at = clock.now()
+    today = at.astimezone(ZoneInfo(test.entity.site.timezone)).date()
+    given = questions.ask(test.entity, Question(test.question), today)
+    node_test_answered(test_id=test.pk, answer=given, at=clock.now())
+
+
+def wake_tester(test_id: int) -> None:
+    """Have a worker try a node; where the broker is down, that is the answer."""
+    try:
+        node_test_run.apply_async(kwargs={"test_id": test_id}, retry=False)
+    except OperationalError as error:
+        missing = questions.Answer(questions.NO_WORKER, "", str(error))
+        node_test_answered(test_id=test_id, answer=missing, at=clock.now())
 
 
 def wake_answerer() -> None:

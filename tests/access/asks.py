@@ -265,6 +265,10 @@ ASKS |= {
     "workspace:associations": plain(),
     "workspace:storage": plain(),
     "workspace:association": lambda place, world: Ask({"pk": world.association.pk}, same=True),
+    "workspace:node": lambda place, world: Ask({"pk": world.node.pk}, same=True),
+    "workspace:node-ask question=echo": lambda place, world: Ask(
+        {"pk": world.node.pk, "question": "echo"}, data={}, same=True
+    ),
     "workspace:register key=users GET": register("users"),
     "workspace:register key=nodes GET": register("nodes"),
     "workspace:register key=peers GET": register("peers"),

@@ -28,6 +28,7 @@ from apps.dimse.upper.wire import (
 
 MAX_PDU_BYTES = 1024 * 1024
 MEDIUM_PRIORITY = 0x0000
+_PENDING = (0xFF00, 0xFF01)
 
 
 class PeerUnreachableError(Exception):
@@ -55,11 +56,16 @@ class PeerUnreachableError(Exception):
 class Requestor:
     """An association as its requestor; a context manager that releases or aborts at the end."""
 
-    def __init__(self, wire: Wire, contexts: dict[int, Context], program: str = "") -> None:
+    def __init__(
+        self, wire: Wire, contexts: dict[int, Context], accept: pdu.AssociateAccept | None = None
+    ) -> None:
         self.wire = wire
         self.contexts = contexts
-        self.program = program
+        told = accept.user if accept else pdu.UserInformation()
+        self.program = told.implementation_version_name or told.implementation_class_uid
         """The peer's implementation, as it calls itself."""
+        self.results = {one.context_id: one.result for one in accept.results} if accept else {}
+        """What became of each proposed context. Source: PS3.8 Table 9-18."""
         self._message_id = 0
 
     @classmethod
@@ -114,10 +120,7 @@ class Requestor:
         except PeerUnreachableError:
             wire.close()
             raise
-        told = accept.user
-        return cls(
-            wire, accepted, told.implementation_version_name or told.implementation_class_uid
-        )
+        return cls(wire, accepted, accept)
 
     @staticmethod
     def _associate(
@@ -166,13 +169,51 @@ class Requestor:
 
     def echo(self, context: Context) -> int:
         """Send C-ECHO, return the status."""
+        return self.ask_echo(context).status
+
+    def ask_echo(self, context: Context) -> Command:
+        """Send C-ECHO, return the response."""
         return self.request(
             context,
             {
                 commands.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
                 commands.COMMAND_FIELD: commands.C_ECHO_RQ,
             },
-        ).status
+        )
+
+    def find(self, context: Context, identifier: bytes, *, most: int) -> tuple[Command, int]:
+        """Send C-FIND and count the matches; return the final response and their number.
+
+        After `most` of them the query is cancelled; what comes until the peer heeds it is let go.
+
+        Source: PS3.7 9.1.2 and 9.3.2.3; PS3.4 C.4.1.
+        """
+        values: dict[int, int | str | bytes] = {
+            commands.AFFECTED_SOP_CLASS_UID: context.abstract_syntax,
+            commands.COMMAND_FIELD: commands.C_FIND_RQ,
+            commands.PRIORITY: MEDIUM_PRIORITY,
+        }
+        answer, matches = self.request(context, values, identifier), 0
+        while answer.status in _PENDING:
+            if answer.has_data_set:
+                self.wire.stream_data_set(context.context_id, len)
+            matches += 1
+            if matches == most:
+                self._cancel(context)
+            answer = self.read_response()
+        if answer.has_data_set:
+            self.wire.stream_data_set(context.context_id, len)
+        return answer, min(matches, most)
+
+    def _cancel(self, context: Context) -> None:
+        cancel = encode_command(
+            {
+                commands.COMMAND_FIELD: commands.C_CANCEL_RQ,
+                commands.MESSAGE_ID_RESPONDED_TO: self._message_id,
+                commands.DATA_SET_TYPE: commands.NO_DATA_SET,
+            }
+        )
+        self.wire.send(self.wire.message(context.context_id, cancel))
 
     def request(
         self,

@@ -236,6 +236,24 @@ def _no_passphrase() -> NoReturn:
     raise _PassphraseError
 
 
+def look(host: str, port: int, seconds: float) -> Certificate | None:
+    """Return the certificate that is shown at an address, be it good or not; None where none is.
+
+    For telling a person which one was not accepted: nothing is sent but the greeting.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        with (
+            socket.create_connection((host, port), timeout=seconds) as sock,
+            context.wrap_socket(sock, server_hostname=host) as tls,
+        ):
+            der = tls.getpeercert(binary_form=True)
+    except OSError:
+        return None
+    return Certificate.of(der) if der else None
+
+
 def fault_of(error: BaseException | None) -> TlsFault | None:
     """Return which fault an error of a TLS connection is; None where it is none of TLS."""
     if isinstance(error, ssl.SSLCertVerificationError):

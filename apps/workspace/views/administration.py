@@ -19,6 +19,9 @@ from apps.accounts.pages import page
 from apps.core import clock
 from apps.core.actors import Actor
 from apps.core.errors import InvalidInputError
+from apps.dimse.diagnosis import summary
+from apps.dimse.models import AssociationRecord
+from apps.dimse.selectors import last_associations
 from apps.workspace.forms import AeForm, Hl7PeerForm, StyledForm, UserForm
 
 Values = dict[str, Any]
@@ -68,6 +71,16 @@ def _ae_save(actor: Actor, values: Values) -> object:
         certificate=values["certificate"],
         door="page",
     )
+
+
+def tls_of(ae: ApplicationEntity) -> str:
+    """Say how an AE stands to TLS."""
+    ways = {(True, True): "both ways", (True, False): "in only", (False, True): "out only"}
+    return ways.get((ae.calls_over_tls, ae.called_over_tls), "")
+
+
+def _node(ae: ApplicationEntity, last: AssociationRecord | None) -> Values:
+    return {"ae": ae, "tls": tls_of(ae), "last": last, "words": summary(last) if last else ""}
 
 
 def _peer_initial(peer: Hl7Peer) -> Values:
@@ -223,10 +236,14 @@ def _render(
         }
         for other in REGISTERS.values()
     ]
+    rows = shown.rows()
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    last = last_associations(actor) if shown.key == "nodes" else {}
     context = {
         "register": shown,
         "tabs": tabs,
-        "rows": shown.rows(),
+        "rows": rows,
+        "nodes": [_node(ae, last.get(ae.ae_title)) for ae in rows if shown.key == "nodes"],
         "form": form,
         "row": row,
         "now": clock.now(),

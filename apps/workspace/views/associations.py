@@ -15,7 +15,7 @@ from apps.core import clock
 from apps.core.actors import Actor
 from apps.dimse.diagnosis import findings, name_of, summary
 from apps.dimse.models import AssociationRecord
-from apps.dimse.selectors import Search, associations_found, probes_since
+from apps.dimse.selectors import Search, associations_found, node_by_title, probes_since
 from apps.dimse.upper import pdu
 from apps.workspace.forms import AssociationForm
 
@@ -65,6 +65,7 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         "record": row,
         "words": summary(row),
         "findings": list(findings(row)),
+        "node": node_by_title(actor, row.calling_ae),
         "contexts": _contexts(row),
         "messages": [(*key.rpartition(" ")[::2], n) for key, n in sorted(row.messages.items())],
     }
