@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import io
 import json
+import tracemalloc
 import zipfile
 
 import pytest
@@ -17,8 +18,7 @@ from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.uids import new_uid
 from apps.studies.models import Instance, QuarantinedObject, Upload, UploadedFile, UploadPiece
-from apps.studies.services import uploads
-from apps.studies.services.uploads import uploads_expire, uploads_take
+from apps.studies.services.uploads import receiving, taking_up, uploads_expire, uploads_take
 from tests.factories.dicom import as_file, ct_slice, dataset_bytes
 
 
@@ -84,7 +84,7 @@ def uploading(sign_in):
 
 @pytest.fixture
 def small_pieces(monkeypatch):
-    monkeypatch.setattr(uploads, "PIECE_BYTES", 1000)
+    monkeypatch.setattr(receiving, "PIECE_BYTES", 1000)
 
 
 def zipped(**files: bytes) -> bytes:
@@ -219,19 +219,19 @@ def test_a_zip_is_unpacked_by_a_worker_and_each_entry_answered_for(uploading):
 def test_a_worker_that_died_is_followed_by_another_that_takes_the_rest(uploading, monkeypatch):
     content = zipped(**{str(n): as_file(ct_slice(number=n)) for n in range(3)})
     uploading.send("cd.zip", content)
-    noted = uploads._note_entries
+    noted = taking_up._note_entries
 
     def die(*arguments):
         raise MemoryError
 
-    monkeypatch.setattr(uploads, "_note_entries", die)
+    monkeypatch.setattr(taking_up, "_note_entries", die)
     with pytest.raises(MemoryError):
         uploads_take(at=clock.now())
-    monkeypatch.setattr(uploads, "_note_entries", noted)
+    monkeypatch.setattr(taking_up, "_note_entries", noted)
     assert uploads_take(at=clock.now()) == 0  # it may be alive yet
-    assert uploads_take(at=clock.now() + uploads.LEASE * 2) == 0
+    assert uploads_take(at=clock.now() + taking_up.LEASE * 2) == 0
     real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + uploads.LEASE * 2)
+    monkeypatch.setattr(clock, "now", lambda: real() + taking_up.LEASE * 2)
     assert uploads_take(at=clock.now()) == 1
     assert Instance.objects.count() == 3
     assert UploadedFile.objects.filter(outcome="already-here").count() == 3
@@ -331,3 +331,17 @@ def test_an_upload_is_its_owners_alone(uploading, sign_in, client):
     assert other.get(f"/upload/{uploading.id}/").status_code == 404
     assert uploading.piece(row, b"x", status=404)["message"]
     assert other.post(f"/upload/{uploading.id}/end/").status_code == 404
+
+
+def test_a_zip_passes_without_being_held(uploading):
+    """32 MiB of pixels in a ZIP are unpacked with memory for a few chunks."""
+    large = ct_slice(size=16, Rows=4096, Columns=4096, PixelData=bytes(32 << 20))
+    uploading.send("large.zip", zipped(large=as_file(large)))
+    tracemalloc.start()
+    try:
+        assert uploads_take(at=clock.now()) == 1
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert Instance.objects.get().stored_object.size_bytes > 32 << 20
+    assert peak < 12 << 20

@@ -11,8 +11,7 @@ from apps.accounts.domain import Role
 from apps.core import clock
 from apps.core.uids import new_uid
 from apps.studies.models import Instance, UploadedFile
-from apps.studies.services import uploads
-from apps.studies.services.uploads import uploads_take
+from apps.studies.services.uploads import receiving, uploads_take
 from tests.factories.dicom import as_file, ct_slice
 from tests.shell.test_browser import faults, in_every_dress, wider_than_the_window
 
@@ -62,7 +61,7 @@ def test_a_folder_is_taken_and_each_file_answered_for(browser_page, folder):
 
 
 def test_a_zip_survives_a_broken_connection_and_a_reload(browser_page, tmp_path, monkeypatch):
-    monkeypatch.setattr(uploads, "PIECE_BYTES", 64 << 10)
+    monkeypatch.setattr(receiving, "PIECE_BYTES", 64 << 10)
     monkeypatch.setattr("apps.workspace.views.upload.PIECE_BYTES", 64 << 10)
     study = new_uid()
     content = io.BytesIO()
