@@ -13,7 +13,7 @@ from pathlib import Path
 from celery import Celery
 
 from pacs_site.up.supervision import marked, ticks
-from tests.faults.ledger import Ledger, Sample, Verdict, orphans, samples
+from tests.faults.ledger import Ledger, Sample, Verdict, files_of, orphans, samples
 from tests.faults.senders import Sender, Storescu, Stow
 from tests.product import Product
 
@@ -80,8 +80,10 @@ KILLS: dict[str, Kill] = {
     "PostgreSQL": _program("postgres"),
     "one PostgreSQL backend": _backend,
     "Celery worker": _program("worker"),
-    "one Celery process": _one_of("worker"),
     "broker": _program("valkey"),
+    "Celery beat": _program("beat"),
+    "HL7 listener": _program("mllp"),
+    "one Celery process": _one_of("worker"),
     "everything": _everything,
 }
 
@@ -129,7 +131,12 @@ class Siege:
 
     def judge(self) -> Verdict:
         """Compare this page of the ledger with what is kept."""
-        return self.ledger.judge(self.made.sql, self.made.home / "archive")
+        return self.ledger.judge(self.made.sql, files_of(self.made.home / "archive"))
+
+    def judge_all(self) -> Verdict:
+        """Compare all pages with what is kept."""
+        self.turn_page()
+        return self.past.judge(self.made.sql, files_of(self.made.home / "archive"))
 
     def orphans(self) -> set[str]:
         """Return the keys of files that no row names."""

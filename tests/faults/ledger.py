@@ -47,6 +47,18 @@ VERSIONS = """
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 """Runs a query with its parameters and returns the rows."""
+Read = Callable[[str], bytes | None]
+"""Returns what an archive holds under a key; None where it holds nothing."""
+
+
+def files_of(archive: Path) -> Read:
+    """Read an archive that is a folder."""
+
+    def read(key: str) -> bytes | None:
+        path = archive / key
+        return path.read_bytes() if path.is_file() else None
+
+    return read
 
 
 @dataclass(frozen=True)
@@ -131,7 +143,7 @@ class Ledger:
         with self._lock:
             return [one for uid, one in self.sent.items() if uid not in self.acknowledged]
 
-    def judge(self, sql: Sql, archive: Path) -> Verdict:
+    def judge(self, sql: Sql, read: Read) -> Verdict:
         """Compare with what database and archive hold, byte for byte."""
         studies = sorted({one.study for one in self.sent.values()})
         verdict = Verdict(len(self.acknowledged))
@@ -140,7 +152,7 @@ class Ledger:
             if uid in found:
                 verdict.twice.append(uid)
             found.add(uid)
-            if status != "available" or not _holds(archive / key, size, offset, digest):
+            if status != "available" or not _holds(read, key, size, offset, digest):
                 verdict.unreadable.append(uid)
             elif digest != self.sent[uid].digest:
                 verdict.lost.append(uid)
@@ -150,10 +162,9 @@ class Ledger:
         return verdict
 
 
-def _holds(path: Path, size: int, offset: int, digest: str) -> bool:
-    try:
-        content = path.read_bytes()
-    except OSError:
+def _holds(read: Read, key: str, size: int, offset: int, digest: str) -> bool:
+    content = read(key)
+    if content is None:
         return False
     return len(content) == size and hashlib.sha256(content[offset:]).hexdigest() == digest
 

@@ -10,7 +10,7 @@ from pacs_site.up.progress import say
 from tests.archive.disks import resize, small_disk
 from tests.dimse.installation import Installation
 from tests.faults.killing import Siege
-from tests.faults.ledger import Ledger, orphans, samples
+from tests.faults.ledger import Ledger, files_of, orphans, samples
 from tests.faults.senders import Storescu
 from tests.faults.test_power import product_on_a_disk
 
@@ -27,12 +27,12 @@ def test_a_full_archive_refuses_and_takes_again_when_it_has_room(
         installed.start(ARCHIVE_URL=disk.as_uri(), ARCHIVE_RESERVE_MB="0")
         Storescu(installed.port, ledger, samples(24, size=724)).run()  # of 1 MiB each
         assert 10 <= len(ledger.acknowledged) < 16
-        assert ledger.judge(installed.rows, disk).good
+        assert ledger.judge(installed.rows, files_of(disk)).good
         assert not orphans(installed.rows, disk) - elsewhere(installed)
         resize(disk, 64)
         Storescu(installed.port, ledger, ledger.open()).run()
         assert len(ledger.acknowledged) == 24
-        assert ledger.judge(installed.rows, disk).good
+        assert ledger.judge(installed.rows, files_of(disk)).good
         installed.stop()
 
 

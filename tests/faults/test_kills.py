@@ -25,14 +25,13 @@ def besiege(siege: Siege, kills: int, longest: float) -> Tally:
         tally.recoveries.setdefault(name, []).append(took)
         tally.interrupted += siege.send_again()
         say(f"  {tally.kills}: {name} after {delay:.2f} s, serving again in {took:.1f} s")
-    siege.turn_page()
     worker_answers(made)
     outbox_drains(made)
     spare = siege.orphans()
     assert sweep(made) >= len(spare)
     assert not siege.orphans()
     tally.swept = len(spare)
-    tally.verdict = siege.past.judge(made.sql, made.home / "archive")
+    tally.verdict = siege.judge_all()
     assert tally.verdict.good, tally.verdict
     return tally
 

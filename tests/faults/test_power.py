@@ -111,8 +111,7 @@ def test_ten_power_cuts_lose_nothing_acknowledged(capsys: pytest.CaptureFixture[
             assert verdict.good, verdict
             say(f"  {cut + 1}: {verdict.acknowledged} acknowledged, up in {took[-1]:.0f} s")
             siege.send_again()
-        siege.turn_page()
-        verdict = siege.past.judge(made.sql, made.home / "archive")
+        verdict = siege.judge_all()
         assert verdict.good, verdict
         say(
             f"\n10 power cuts, {verdict.acknowledged} objects acknowledged, 0 lost; from power to"
