@@ -51,6 +51,13 @@ _LINE_ENDS = "\t\n\f\r\\"
 
 
 @lru_cache(maxsize=256)
+def is_supported(character_set: str) -> bool:
+    """Tell whether every term of a value of (0008,0005) is one of `SUPPORTED`."""
+    terms = character_set.strip("\0 ").split("\\")
+    return all(term.strip() in SUPPORTED for term in terms if term.strip())
+
+
+@lru_cache(maxsize=256)
 def terms_of(character_set: str) -> tuple[str, ...]:
     """Return the defined terms of a value of (0008,0005), common misspellings mended.
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydicom.datadict import dictionary_VR
 
-from apps.core.character_sets import UTF8, decode_text, encode_text, terms_of
+from apps.core.character_sets import UTF8, decode_text, encode_text, is_supported, terms_of
 
 DataSet = dict[int, Any]
 
@@ -180,8 +180,9 @@ def _numbers(code: str, raw: bytes) -> Any:
 def encode(data_set: Mapping[int, Any], *, explicit: bool, character_set: str = "") -> bytes:
     """Return a data set's bytes, little endian, sequences and items of defined length.
 
-    (0008,0005) is written where any text is not ASCII: the asked character set if that can say
-    everything, else UTF-8. An empty value (`None`, `""`, `[]`) is an element of no length.
+    (0008,0005) is written where one was asked for, or any text is not ASCII: the asked character
+    set if that can say everything, else UTF-8. An empty value (`None`, `""`, `[]`) is an element of
+    no length.
 
     Args:
         data_set: as this module's head says; a value of several texts may be a list too.
@@ -196,7 +197,7 @@ def encode(data_set: Mapping[int, Any], *, explicit: bool, character_set: str = 
             )
         except UnicodeEncodeError:
             continue
-        if not writer.beyond_ascii:
+        if not writer.beyond_ascii and not (wanted and is_supported(wanted)):
             return body
         head = writer.elements({SPECIFIC_CHARACTER_SET: wanted})
         low = {t: v for t, v in data_set.items() if t < SPECIFIC_CHARACTER_SET}

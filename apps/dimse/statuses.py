@@ -89,6 +89,7 @@ ANSWERS: Mapping[Service, Mapping[int, str]] = {
     | {
         SUCCESS: "All matches are sent",
         PENDING: "A match",
+        PENDING_OPTIONAL_KEYS_UNSUPPORTED: "A match; an optional key is not supported",
         CANCELLED: "Matching was ended by C-CANCEL",
     },
     Service.MPPS: _REFUSED

@@ -137,7 +137,8 @@ def test_character_sets_are_read(character_set: str, raw: bytes, name: str) -> N
     ("asked", "name", "written"),
     [
         ("", "Falk^Ines", ""),
-        ("ISO_IR 100", "Falk^Ines", ""),
+        ("ISO_IR 100", "Falk^Ines", "ISO_IR 100"),
+        ("ISO_IR 999", "Falk^Ines", ""),
         ("ISO_IR 100", "Buc^Jérôme", "ISO_IR 100"),
         ("ISO_IR 100", "山田^太郎", "ISO_IR 192"),
         ("\\ISO 2022 IR 87", "山田^太郎", "\\ISO 2022 IR 87"),

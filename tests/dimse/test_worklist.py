@@ -214,3 +214,21 @@ def test_what_a_performed_step_lacks_is_told_by_status(
         status, _ = assoc.send_n_create(creation(booked[0], **changes), mpps, new_uid())
     assert status.Status == expected
     assert not PerformedStep.objects.exists()
+
+
+def test_a_key_that_no_step_has_is_said_to_be_unsupported(
+    server: Server, hospital: Hospital, booked: list
+) -> None:
+    """FF01H (PS3.4 K.4.1.1.4), as dcmtk's wlmscpfs answers; the steps are found all the same."""
+    query, inner = Dataset(), Dataset()
+    query.PatientName, inner.Modality = "Falk*", "CT"
+    query.ScheduledProcedureStepSequence = [inner]
+    for unknown, status in ((None, 0xFF00), (query, 0xFF01), (inner, 0xFF01)):
+        if unknown is not None:
+            unknown.BodyPartExamined = ""
+        with associated(server, ModalityWorklistInformationFind) as assoc:
+            answers = list(assoc.send_c_find(query, ModalityWorklistInformationFind))
+        assert [one.Status for one, _ in answers] == [status, 0]
+        assert answers[0][1].PatientName == "Falk^Ines"
+        if unknown is not None:
+            del unknown.BodyPartExamined

@@ -25,6 +25,8 @@ NOT_KNOWN_HERE = (
     "PatientTransportArrangements",
 )
 """Type 2 return keys of which nothing is known: they go out empty."""
+STEP_SEQUENCE = "ScheduledProcedureStepSequence"
+BESIDE = ("SpecificCharacterSet", "TimezoneOffsetFromUTC")
 KEYS = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
     *("ConfidentialityConstraintOnPatientDataDescription", "ReferencedPatientSequence"),
@@ -43,6 +45,18 @@ STEP_KEYS = (
     *("ScheduledProcedureStepStatus", "PreMedication", "RequestedContrastAgent"),
 )
 """What an item holds, and so which keys match and return; STEP_KEYS in the step's sequence."""
+
+
+def unsupported_keys(query: Dataset) -> set[int]:
+    """Return the tags of an identifier that no item has, to match or to return (status FF01H)."""
+    unknown = _unknown(query, {*KEYS, *BESIDE, STEP_SEQUENCE})
+    for item in query.get(STEP_SEQUENCE) or []:
+        unknown |= _unknown(item, {*STEP_KEYS, *BESIDE})
+    return unknown
+
+
+def _unknown(query: Dataset, known: set[str]) -> set[int]:
+    return {int(e.tag) for e in query if e.tag.element and e.keyword not in known}
 
 
 def worklist_item(step: ScheduledStep) -> Dataset:
