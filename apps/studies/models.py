@@ -87,10 +87,9 @@ class Study(ProtectedModel):
             models.Index(fields=["accession_number"], name="study_by_accession"),
             models.Index(fields=["received_patient_id"], name="study_by_received_id"),
             GinIndex(fields=["modalities_in_study"], name="study_by_modality"),
+            # By a key that never changes: what is filed updates the study without its indexes.
             models.Index(
-                fields=["last_received_at"],
-                condition=models.Q(completeness="RECEIVING"),
-                name="study_receiving",
+                fields=["id"], condition=models.Q(completeness="RECEIVING"), name="study_receiving"
             ),
         ]
 
@@ -101,7 +100,9 @@ class Study(ProtectedModel):
 class Series(models.Model):
     """One series of the index."""
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="series")
+    study = models.ForeignKey(
+        Study, on_delete=models.PROTECT, related_name="series", db_index=False
+    )
     series_instance_uid = models.CharField(max_length=64)
     modality = models.CharField(max_length=16, blank=True)
     series_number = models.CharField(max_length=12, blank=True, help_text="IS")
@@ -136,8 +137,10 @@ class Series(models.Model):
 class Instance(models.Model):
     """The current version of one SOP instance."""
 
-    series = models.ForeignKey(Series, on_delete=models.PROTECT, related_name="instances")
-    sop_instance_uid = models.CharField(max_length=64, unique=True)
+    series = models.ForeignKey(
+        Series, on_delete=models.PROTECT, related_name="instances", db_index=False
+    )
+    sop_instance_uid = models.CharField(max_length=64)
     sop_class_uid = models.CharField(max_length=64)
     instance_number = models.CharField(max_length=12, blank=True, help_text="IS")
     stored_object = models.OneToOneField(StoredObject, on_delete=models.PROTECT, related_name="+")
@@ -152,6 +155,9 @@ class Instance(models.Model):
     received_at = models.DateTimeField()
 
     class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sop_instance_uid"], name="instance_once"),
+        ]
         indexes = [models.Index(fields=["series", "id"], name="instance_by_series")]
 
     def __str__(self) -> str:
