@@ -138,7 +138,24 @@ def test_open_pages_do_not_hold_up_a_restart(running_product: Product, token: st
         finally:
             running_product.supervisor.rpc.startProcess("web")
             running_product.wait_ready()
-    assert "refused to gracefully stop" not in written.read_text()[before:]
+    said = written.read_text()[before:]
+    assert "refused to gracefully stop" not in said, said
+
+
+def test_a_server_that_still_starts_is_stopped_as_fast(running_product: Product) -> None:
+    """Its workers are forked at once and read the code for seconds."""
+    written = running_product.home / "logs" / "web.log"
+    before = written.stat().st_size
+    rpc = running_product.supervisor.rpc
+    rpc.stopProcess("web")
+    try:
+        rpc.startProcess("web")
+        rpc.stopProcess("web")
+    finally:
+        rpc.startProcess("web")
+        running_product.wait_ready()
+    said = written.read_text()[before:]
+    assert "refused to gracefully stop" not in said, said
 
 
 def test_a_page_that_joins_after_the_stop_ends_at_once() -> None:
