@@ -22,6 +22,7 @@ NEVER = {
     "studies.cannot-render",
     "studies.not-a-dicom-file",
     "core.error",
+    "studies.piece-out-of-place",
     "studies.metadata",
     "studies.bulk-missing",
     "studies.bulk-syntax",
