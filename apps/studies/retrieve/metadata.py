@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 from django.db import transaction
 from pydicom import Dataset
-from pydicom.uid import ExplicitVRBigEndian
+from pydicom.uid import UID, ExplicitVRBigEndian
 
 from apps.archive.reading import NoCopyError
 from apps.core import clock
@@ -93,7 +93,19 @@ def _instance(item: Item, identity: Identity | None, prefix: str) -> dict[str, J
     big_endian = item.transfer_syntax_uid == ExplicitVRBigEndian
     result = dataset_json(ds, bulk_uri, big_endian=big_endian)
     result["00083002"] = {"vr": "UI", "Value": [item.transfer_syntax_uid]}
-    if item.pixel_offset is not None or "00280010" in result:
+    if item.pixel_offset is not None or _may_hold_pixels(item, result):
         vr = "OW" if (item.bits_allocated or 8) > 8 else "OB"
         result[PIXEL_DATA] = {"vr": vr, "BulkDataURI": f"{address}/bulkdata/{PIXEL_DATA}"}
     return result
+
+
+def _may_hold_pixels(item: Item, attributes: dict[str, JsonElement]) -> bool:
+    """Where the place of pixels is not known: whether there is room for the image it describes."""
+    rows, columns = (attributes.get(tag, {}).get("Value") for tag in ("00280010", "00280011"))
+    if not rows or not columns:
+        return False
+    syntax = UID(item.transfer_syntax_uid)
+    if syntax.is_compressed or syntax.is_deflated:
+        return True
+    native = rows[0] * columns[0] * (item.bits_allocated or 8) // 8
+    return item.size_bytes - item.dataset_offset > native
