@@ -36,6 +36,7 @@ class Unrepaired:
         elsewhere: how many good copies other storages have; where there is none, it is lost.
     """
 
+    stored_object_id: int
     key: str
     size_bytes: int
     problem: str
@@ -100,9 +101,9 @@ class StorageState:
         ]
 
     @property
-    def lost(self) -> int:
-        """How many of the unrepaired ones shown have no good copy anywhere."""
-        return sum(not one.elsewhere for one in self.unrepaired)
+    def lost(self) -> set[int]:
+        """Which objects, of those shown, have no good copy anywhere."""
+        return {one.stored_object_id for one in self.unrepaired if not one.elsewhere}
 
 
 def storage_states(*, actor: Actor) -> list[StorageState]:
@@ -161,7 +162,13 @@ def _shown(rows: QuerySet[Location], storage: str) -> list[Unrepaired]:
     )
     elsewhere = Count("stored_object__locations", filter=others)
     return [
-        Unrepaired(row.key, row.stored_object.size_bytes, row.problem, row.elsewhere)
+        Unrepaired(
+            row.stored_object_id,
+            row.key,
+            row.stored_object.size_bytes,
+            row.problem,
+            row.elsewhere,
+        )
         for row in rows.annotate(elsewhere=elsewhere).order_by("elsewhere", "pk")[:SHOWN]
     ]
 

@@ -32,7 +32,7 @@ class Came:
         self._left = pixels
         vr = b"" if transfer_syntax_uid == IMPLICIT else b"OB\0\0"
         self._mark = struct.pack("<HH", 0x7FE0, 0x0010) + vr + struct.pack("<I", pixels)
-        self._head: bytes | None = b""
+        self._head: bytes | None = b"" if pixels else None
 
     def take(self, piece: bytes | memoryview) -> None:
         self._all.update(piece)

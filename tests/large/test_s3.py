@@ -1,5 +1,6 @@
 """The whole product with its archive in an S3: what goes in comes out, or is refused in words."""
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -50,9 +51,14 @@ def cloud(s3_server: ObjectStore) -> Iterator[Cloud]:
             yield Cloud(made, s3_server, between, made.token(), url)
 
 
+def send(made: Product, option: str, what: str) -> "subprocess.CompletedProcess[str]":
+    port = made.dicom_port
+    return storescu(port, option, "127.0.0.1", str(port), what)
+
+
 def test_a_series_comes_out_as_it_went_in(cloud, dcmtk, tmp_path):
     files = make_series(tmp_path / "series", 5)
-    done = storescu(cloud.made.dicom_port, "+sd", str(tmp_path / "series"))
+    done = send(cloud.made, "+sd", str(tmp_path / "series"))
     assert done.returncode == 0, done.stderr
     ds = dcmread(files[0])
     path = f"/studies/{ds.StudyInstanceUID}/series/{ds.SeriesInstanceUID}/instances"
@@ -87,14 +93,14 @@ def test_while_the_store_refuses_nothing_is_taken_and_then_all_is_again(cloud, d
     make_series(tmp_path / "series", 1)
     kept, rows = cloud.kept(), cloud.made.sql("SELECT count(*) FROM archive_location")
     cloud.between.fault = Fault("PUT", 503, "SlowDown")
-    done = storescu(cloud.made.dicom_port, "-v", str(tmp_path / "series" / "0000.dcm"))
+    done = send(cloud.made, "-v", str(tmp_path / "series" / "0000.dcm"))
     assert "0xA700" in done.stdout + done.stderr or "OutOfResources" in done.stderr, done.stderr
     one = native(64, 64, 4)
     assert stow(cloud.made, cloud.token, one) in (409, 503)
     assert cloud.kept() == kept
     assert cloud.made.sql("SELECT count(*) FROM archive_location") == rows
     cloud.between.fault = None
-    assert storescu(cloud.made.dicom_port, "+sd", str(tmp_path / "series")).returncode == 0
+    assert send(cloud.made, "+sd", str(tmp_path / "series")).returncode == 0
     assert stow(cloud.made, cloud.token, one) == 200
     assert wado(cloud.made, cloud.token, path_of(one), ANY, Came()).digest == one.part10_digest
     assert c_get(cloud.made, one, Came()).digest == digest(one.chunks())

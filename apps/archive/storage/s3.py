@@ -41,10 +41,12 @@ BEYOND_END = {"416", "InvalidRange"}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 FULL = {"XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "507"}
 INSUFFICIENT = 507  # RFC 4918 11.5
-# Large objects go up two parts at a time: memory stays bounded, whatever their size.
+# Large objects go up two parts at a time, and no more wait: memory stays bounded at any size.
 TRANSFER = TransferConfig(
     multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=2
 )
+
+TRANSFER.max_in_memory_upload_chunks = 2
 
 
 def _failure(error: Exception) -> StorageError:

@@ -26,12 +26,13 @@ class Command(BaseCommand):
         """Print the report."""
         if options["count"]:
             copies_count(now=True)
-        lost = 0
+        lost: set[int] = set()
         for state in storage_states(actor=system_actor("report")):
             self.stdout.write("\n".join(_lines(state)) + "\n")
-            lost += state.lost
+            lost |= state.lost
         if lost:
-            raise CommandError(f"{lost} objects are lost: no good copy of them is left anywhere.")
+            message = f"Lost, with no good copy left anywhere: {len(lost)} of the objects above."
+            raise CommandError(message)
 
 
 def _lines(state: StorageState) -> Iterator[str]:
