@@ -17,6 +17,7 @@ from apps.archive.storage import (
 from tests.archive.disks import small_disk
 from tests.archive.faults import Fault, proxy
 from tests.archive.test_storage import MIB, write
+from tests.seaweed import object_store
 
 TRIES = 3
 SMALL, IN_PARTS = MIB, 17 * MIB
@@ -180,3 +181,21 @@ def test_a_store_that_is_gone_is_not_there(storage, between, settings):
     settings.ARCHIVE_URL = "s3://a:b@127.0.0.1:9/none"
     with pytest.raises(StorageError, match="did not answer"):
         storage_named("default").probe()
+
+
+def test_a_store_whose_disk_is_full_takes_nothing_half(settings, tmp_path):
+    """SeaweedFS itself on a disk of 64 MB: what it took stays whole, what it refuses is refused."""
+    settings.ARCHIVE_SPOOL = tmp_path / "spool"
+    settings.ARCHIVE_RESERVE_MB = 0
+    with small_disk(tmp_path / "disk", 64) as disk, object_store(disk) as store:
+        settings.ARCHIVE_URL = store.url()
+        storage = storage_named("default")
+        taken = []
+        with pytest.raises(StorageError) as caught:
+            while len(taken) < 12:
+                taken.append(receive(9 * MIB))
+        assert caught.value.details["reason"]
+        assert taken
+        assert sorted(store.keys(settings.ARCHIVE_URL)) == sorted(one.key for _, one in taken)
+        for content, staged in taken:
+            assert storage.read(staged.key, staged.dataset_offset, len(content)) == content
