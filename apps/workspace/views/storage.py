@@ -23,5 +23,6 @@ def report(request: HttpRequest) -> HttpResponse:
     """Each storage: what it holds, what was read again when, and what came of it."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     states = storage_states(actor=actor)
-    context = {"states": states, "problems": PROBLEMS, "shown": SHOWN}
+    counted = any(state.counts for state in states)
+    context = {"states": states, "counted": counted, "problems": PROBLEMS, "shown": SHOWN}
     return render(request, "workspace/storage.html", context)
