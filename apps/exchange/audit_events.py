@@ -19,3 +19,6 @@ COMMITMENT_REPORTED = register(
 COMMITMENT_RETRIED = register(
     "exchange.commitment.retried", Action.UPDATE, "Sent storage confirmations again"
 )
+COMMITMENTS_LISTED = register(
+    "exchange.commitment.listed", Action.READ, "Looked into the ledger of storage commitment"
+)

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.audit.models import Outcome
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
 from apps.core.errors import DomainError, NotFoundError
 from apps.core.status import status_words
@@ -22,6 +23,7 @@ from apps.reports.selectors import reports_of_studies
 from apps.studies import audit_events
 from apps.studies.models import Series, Study
 from apps.studies.selectors import studies_of_patient, study_access
+from apps.worklists.reading.selectors import own_claim
 
 MOST_PRIORS = 40
 
@@ -90,12 +92,17 @@ class StudyWords:
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Everything the page needs before the first image."""
+    """Everything the page needs before the first image.
+
+    Attributes:
+        heartbeat: where to say that the reader still has the study open; empty without a claim.
+    """
 
     patient: PatientWords
     studies: list[StudyWords]
     priors: list[StudyWords]
     dicomweb: str
+    heartbeat: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The same for the browser."""
@@ -136,11 +143,13 @@ def viewer_launch(
     reports = reports_of_studies(actor, keys)
     series = _series_of(keys)
     today = timezone.localdate()
+    claim = own_claim(actor, opened[0].pk, clock.now())
     return Launch(
         patient=patient_words(patient),
         studies=[_study_words(s, series, reports, today) for s in opened],
         priors=[_study_words(s, series, reports, today) for s in priors],
         dicomweb=dicomweb,
+        heartbeat=reverse("reading:heartbeat", args=[claim.pk]) if claim else "",
     )
 
 

@@ -115,15 +115,17 @@ def results_of(actor: Actor, *, show: str = "mine", text: str = "") -> list[Resu
     return sorted(found, key=lambda r: (_day(r), r.pk), reverse=True)
 
 
-def result_counts(actor: Actor) -> dict[str, int]:
-    """Return how many exams each list has, by its rows' policy; at most `MOST`, as it shows."""
+def result_counts(actor: Actor) -> dict[str, str]:
+    """Return how many exams each list has, by its rows' policy: `200+` where there are more."""
     who = by_grant(actor)
     mine = replace(who, grantees=frozenset({actor.key}))
-    return {
-        "mine": exams_granted_to(mine)[:MOST].count(),
-        "practice": exams_granted_to(who)[:MOST].count(),
-        "waiting": exams_granted_to(who).exclude(_released())[:MOST].count(),
+    rows = {
+        "mine": exams_granted_to(mine),
+        "practice": exams_granted_to(who),
+        "waiting": exams_granted_to(who).exclude(_released()),
     }
+    counts = {show: found[: MOST + 1].count() for show, found in rows.items()}
+    return {show: f"{MOST}+" if count > MOST else str(count) for show, count in counts.items()}
 
 
 def result_access(actor: Actor, key: int) -> Result:

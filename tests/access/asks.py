@@ -217,6 +217,9 @@ ASKS |= {
     "workspace:attention-undo verb=reopen": attention(lambda place: place.closed, "reopen"),
     "workspace:audit": plain(),
     "workspace:audit-event": lambda place, world: Ask({"pk": world.event.pk}, same=True),
+    "workspace:commitments": lambda place, world: Ask(mark=place.commitment.ae_title),
+    "workspace:commitment": lambda place, world: Ask({"pk": place.commitment.pk}),
+    "workspace:commitment-retry": one(lambda place: place.commitment, x=""),
     "workspace:versions": one(lambda place: place.image),
     "workspace:version-picture": lambda place, world: Ask(
         {"pk": place.image.pk, "stored": place.version.stored_object_id}
@@ -287,8 +290,10 @@ ASKS |= {
     "reading:save-filter": post(list_name="Mine too", modality="CT"),
     "reading:delete-filter": one(lambda place: place.saved_filter, x=""),
     "reading:preview": one(lambda place: place.item),
-    "reading:open": one(lambda place: place.item, x=""),
-    "reading:report": one(lambda place: place.item, x=""),
+    "reading:open GET": one(lambda place: place.item, shows=False),
+    "reading:open POST": one(lambda place: place.item, x=""),
+    "reading:report GET": one(lambda place: place.item, shows=False),
+    "reading:report POST": one(lambda place: place.item, x=""),
     "reading:claim": one(lambda place: place.item, x=""),
     "reading:release": one(lambda place: place.item, x=""),
     "reading:toggle": one(lambda place: place.item, x=""),

@@ -15,6 +15,8 @@ from apps.core.actors import Actor
 from apps.core.tasks import relay_once
 from apps.core.uids import new_uid
 from apps.dimse.models import AssociationRecord
+from apps.exchange.models import StorageCommitment
+from apps.exchange.services import commitment_request
 from apps.orders import services as orders
 from apps.orders import steps as order_steps
 from apps.orders.domain import ExamRequest, Referral
@@ -24,6 +26,7 @@ from apps.reports import services as reports
 from apps.reports.models import DraftKind, KeptText, Report
 from apps.scheduling import services as scheduling
 from apps.scheduling.models import Appointment, OpeningHours, Room, ScheduledStep
+from apps.studies.commitment import Reference
 from apps.studies.domain import IntakeAction
 from apps.studies.ingest.rules import forget_rules
 from apps.studies.models import (
@@ -46,6 +49,7 @@ from tests.reading.builders import SYSTEM, ReadingRoom, make_room, make_user
 from tests.reports.writing import draft, sign
 
 ABSENT = 999_999_999
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 OWN_NAME, OTHER_NAME = "Ownmark", "Othermark"
 
 
@@ -76,6 +80,7 @@ class Place:
     instance: str
     image: Instance
     version: InstanceVersion
+    commitment: StorageCommitment
     reports: dict[str, Report]
     kept: KeptText
     unknown: OrderAttention
@@ -232,6 +237,7 @@ class Builder:
             instance=instance,
             image=Instance.objects.get(sop_instance_uid=instance),
             version=InstanceVersion.objects.get(instance__sop_instance_uid=instance),
+            commitment=self.commitment(),
             reports=found,
             kept=kept,
             unknown=unknown,
@@ -339,6 +345,19 @@ class Builder:
             pass
         study = Study.objects.get(study_instance_uid=exam.study_instance_uid)
         return study, str(ds.SeriesInstanceUID), str(ds.SOPInstanceUID)
+
+    def commitment(self) -> StorageCommitment:
+        """A question of the scanner's that waits for its answer."""
+        title = f"SCAN_{self.site.code}"
+        return commitment_request(
+            actor=actor_for_ae(title, "127.0.0.1").actor,
+            ae_title=title,
+            site_id=self.site.pk,
+            association="",
+            transaction_uid=new_uid(),
+            references=[Reference(CT_IMAGE, new_uid())],
+            at=clock.now(),
+        )
 
     def quarantine(self) -> tuple[QuarantinedObject, QuarantinedObject]:
         """Two objects that were held back; a person discarded the second."""

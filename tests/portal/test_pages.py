@@ -158,3 +158,17 @@ def test_nobody_signed_in_is_sent_to_sign_in(client):
     answer = client.get("/portal/")
     assert answer.status_code == 302
     assert "/accounts/login/" in answer["Location"]
+
+
+def test_where_there_are_more_than_are_shown_the_page_says_so(room, as_user, monkeypatch):
+    for _ in range(3):
+        room.item()
+    client = as_user(room.hart)
+    page = text(client.get("/portal/?show=mine"))
+    assert "Mine <b>3</b>" in page
+    assert "Search by name" not in page.partition("po__most")[2]
+    monkeypatch.setattr("apps.workspace.results.MOST", 2)
+    monkeypatch.setattr("apps.workspace.views.portal.MOST", 2)
+    page = text(client.get("/portal/?show=mine"))
+    assert "Mine <b>2+</b>" in page
+    assert "The newest 2 are shown" in page

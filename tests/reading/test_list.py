@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.core import clock
 from apps.core.errors import InvalidInputError, NotFoundError
+from apps.reports.models import Report
 from apps.studies.models import Study
 from apps.worklists.models import ReadingItem
 from apps.worklists.reading import services
@@ -187,3 +188,33 @@ def test_own_lists_are_kept_by_name_and_are_ones_own(room):
     assert saved_filters(falk) == []
     with pytest.raises(InvalidInputError):
         services.reading_filter_save(actor=falk, name="All", filters=ReadingFilters())
+
+
+def test_an_address_that_is_only_followed_leads_on_and_claims_nothing(room, client):
+    item = room.item()
+    client.force_login(room.falk, backend="django.contrib.auth.backends.ModelBackend")
+    patient = f"/patients/{item.patient_id}/"
+    for verb in ("report", "open"):
+        answer = client.get(f"/reading/{item.pk}/{verb}/")
+        assert answer.status_code == 303
+        assert answer["Location"].startswith(("/viewer/?StudyInstanceUIDs=", patient))
+        assert client.get(answer["Location"]).status_code == 200
+    item.refresh_from_db()
+    assert item.claimed_by is None
+    assert not Report.objects.exists()
+    client.post(f"/reading/{item.pk}/report/")
+    report = Report.objects.get()
+    assert client.get(f"/reading/{item.pk}/report/")["Location"] == f"/reports/{report.pk}/"
+
+
+def test_the_list_says_what_an_exam_waits_for(room, client):
+    item = room.item()
+    Study.objects.update(
+        completeness="PARTIAL",
+        completeness_evidence="waiting for 12 of 240 images: CT_1 names them",
+    )
+    client.force_login(room.falk, backend="django.contrib.auth.backends.ModelBackend")
+    assert "Waiting for 12 of 240 images" in client.get("/reading/").content.decode()
+    preview = client.get(f"/reading/{item.pk}/preview/").content.decode()
+    assert "Not all images are here." in preview
+    assert "Waiting for 12 of 240 images: CT_1 names them." in preview

@@ -267,3 +267,19 @@ def test_the_end_of_the_sign_in_is_announced_and_can_be_put_off(browser_page, se
     with page.expect_response("**/preferences/"):
         dialog.get_by_role("button", name="Stay signed in").click()
     expect(dialog).to_be_hidden()
+
+
+def test_on_a_phone_the_account_stays_in_reach_beside_many_entries(browser_page):
+    """An administrator has every entry: they scroll, and the account does not go with them."""
+    page = browser_page.sign_in(Role.ADMINISTRATOR)
+    page.set_viewport_size({"width": 390, "height": 844})
+    account = page.locator("[popovertarget=account-menu]")
+    rail = page.locator(".rail")
+    for scrolled in (0, 1000):
+        rail.evaluate("(rail, x) => { rail.scrollLeft = x }", scrolled)
+        box = account.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+    rail.evaluate("rail => { rail.scrollLeft = 0 }")
+    account.click()
+    expect(page.locator("#account-menu")).to_be_visible()

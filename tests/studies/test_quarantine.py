@@ -261,3 +261,24 @@ def test_discarded_taken_back_and_removed_after_a_month(modality, rule):
 
 def _keys() -> list[str]:
     return list(Location.objects.order_by("pk").values_list("key", flat=True))
+
+
+def test_a_sender_that_is_set_wrong_asks_once_for_each_kind_over_all_its_studies(modality):
+    other = actor_for_ae("CT_2", "127.0.0.1").actor
+    for study in ("1.2.3.4", "1.2.3.5", "1.2.3.5"):
+        record(modality, defective(study=study), as_file(ct_slice(study=study, Modality="")))
+    record(other, defective(study="1.2.3.6"))
+    items = StudyAttention.objects.filter(kind="flagged").order_by("pk")
+    found = [(i.details["source"], i.details["images"], i.details["studies"]) for i in items]
+    assert found == [
+        ("CT_1", 3, ["1.2.3.4", "1.2.3.5"]),
+        ("CT_1", 3, ["1.2.3.4", "1.2.3.5"]),
+        ("CT_2", 1, ["1.2.3.6"]),
+    ]
+    assert len({item.details["code"] for item in items[:2]}) == 2
+    first = items[0]
+    first.resolved_at, first.resolution = clock.now(), "mended"
+    first.save()
+    record(modality, defective(study="1.2.3.7"), as_file(ct_slice(study="1.2.3.7", Modality="")))
+    reopened = items.filter(resolved_at=None, key=first.key).get()
+    assert (reopened.details["images"], reopened.details["studies"]) == (1, ["1.2.3.7"])

@@ -2,6 +2,7 @@
 
 import base64
 import copy
+import datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,24 @@ from pydicom.uid import (
     UltrasoundMultiFrameImageStorage,
 )
 
+from apps.accounts.domain import Role
+from apps.accounts.selectors import actor_for_user
+from apps.core import clock
+from apps.core.tasks import relay_once
 from apps.core.uids import new_uid
 from apps.studies.models import Instance, Series, Study
+from apps.worklists.models import ReadingItem
+from apps.worklists.reading.services import reading_claim
 from tests.factories.dicom import as_file, ct_slice
 from tests.viewer.conftest import today
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240)]
+
+
+MINUTES_PASS = """
+const every = window.setInterval
+window.setInterval = (run, ms, ...more) => every(run, ms === 60000 ? 200 : ms, ...more)
+"""
 
 
 def stack(
@@ -308,3 +321,24 @@ def test_a_prior_on_old_media_says_so_and_opens_no_viewport(viewer, store):
     viewer.page.keyboard.press("[")
     expect(viewer.page.locator(".toast").last).to_contain_text("On old media: no images to show")
     expect(viewer.page.locator(".vp")).to_have_count(1)
+
+
+def test_the_claim_of_whoever_reads_here_does_not_lapse(viewer, store, clinic):
+    ds = ct_slice()
+    store([ds])
+    while relay_once():
+        pass
+    reader = clinic.staff[Role.RADIOLOGIST]
+    item = ReadingItem.objects.get(study__study_instance_uid=ds.StudyInstanceUID)
+    reading_claim(actor=actor_for_user(reader, "127.0.0.1"), item_id=item.pk, at=clock.now())
+    before = clock.now() - datetime.timedelta(minutes=9)
+    ReadingItem.objects.filter(pk=item.pk).update(claim_seen_at=before)
+    viewer.page.add_init_script(MINUTES_PASS)
+    viewer.open(ds.StudyInstanceUID)
+
+    def seen():
+        return ReadingItem.objects.get(pk=item.pk).claim_seen_at > before
+
+    viewer.until(seen, "the heartbeat")
+    ReadingItem.objects.filter(pk=item.pk).update(claimed_by=clinic.staff[Role.ADMINISTRATOR])
+    expect(viewer.page.get_by_text("no longer claimed by you")).to_be_visible()

@@ -24,6 +24,7 @@ from apps.core.steps import publish
 from apps.studies import audit_events
 from apps.studies.domain import IntakeAction
 from apps.studies.errors import DefectiveError
+from apps.studies.ingest.flagging import flag
 from apps.studies.ingest.lost import adopt_repeats
 from apps.studies.ingest.quarantine import Held, hold
 from apps.studies.ingest.quick import file_quickly, remember
@@ -37,7 +38,7 @@ from apps.studies.ingest.rows import (
 from apps.studies.ingest.rules import DEFAULT, findings_under, rule_for
 from apps.studies.ingest.studies import series_for, studies_for
 from apps.studies.models import Study
-from apps.studies.steps import FLAGGED, OTHER_VERSION, attention_open, study_match
+from apps.studies.steps import OTHER_VERSION, attention_open, study_match
 from apps.studies.validation import Finding
 
 log = structlog.get_logger(__name__)
@@ -327,7 +328,12 @@ def _tell(  # noqa: PLR0917 - one caller, which has them all at hand
     for one in filed:
         if one.kept:
             _tell_of_version(one, studies[one.received.study_instance_uid], actor, at)
-    _flag([o.received for o in filed if o.new and o.received.findings], studies, actor, at)
+    flag(
+        [o.received for o in filed if o.new and o.received.findings],
+        studies,
+        actor=actor,
+        at=at,
+    )
 
 
 def _tell_of_version(one: Filed, study: Study, actor: Actor, at: datetime.datetime) -> None:
@@ -346,33 +352,6 @@ def _tell_of_version(one: Filed, study: Study, actor: Actor, at: datetime.dateti
         aggregate=f"study:{study.pk}",
         payload={"study_id": study.pk, "instance_id": one.instance_id},
     )
-
-
-def _flag(
-    defective: Sequence[Received],
-    studies: dict[str, Study],
-    actor: Actor,
-    at: datetime.datetime,
-) -> None:
-    """Show a person each kind of defect that a study was taken with, once."""
-    kinds = {
-        (received.study_instance_uid, finding.code): (received, finding)
-        for received in reversed(defective)
-        for finding in received.findings
-    }
-    for (uid, _), (received, finding) in kinds.items():
-        study = studies[uid]
-        attention_open(
-            study=study,
-            kind=FLAGGED,
-            key=f"{study.study_instance_uid} {finding.code}",
-            summary=f"Taken with a defect: {finding.words[0].lower()}{finding.words[1:]}",
-            at=at,
-            code=finding.code,
-            detail=finding.detail,
-            sop_instance_uid=received.sop_instance_uid,
-            source=actor.display,
-        )
 
 
 def _discard_spare(results: Sequence[InstanceResult]) -> None:

@@ -64,6 +64,15 @@ def claim_holds(item: ReadingItem, at: datetime.datetime) -> bool:
     return item.claimed_by_id is not None and seen is not None and seen > at - CLAIM_LASTS
 
 
+def own_claim(actor: Actor, study_id: int, at: datetime.datetime) -> ReadingItem | None:
+    """Return the line of a study that the actor has claimed; None where nobody, or another, has."""
+    rows = items_visible_to(actor).filter(
+        Q(study=study_id) | Q(requested_procedure__matches__study=study_id),
+        claimed_by=actor.user_id or 0,
+    )
+    return next((item for item in rows.order_by("pk") if claim_holds(item, at)), None)
+
+
 def items_visible_to(
     actor: Actor, permission: Permission = Permission.READING_READ
 ) -> QuerySet[ReadingItem]:

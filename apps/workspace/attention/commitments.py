@@ -1,7 +1,11 @@
 """Modalities and archives that do not take what they asked for: whether their images are safe."""
 
 import datetime
+from urllib.parse import urlencode
 
+from django.urls import reverse
+
+from apps.accounts.domain import Permission
 from apps.core.actors import Actor
 from apps.core.words import when
 from apps.dimse.tasks import wake_answerer
@@ -49,7 +53,14 @@ def _case(actor: Actor, row: ExchangeAttention) -> Case:
             ]
         },
         deeds=[Deed("retry", "Try now", key="Enter", main=True)],
+        links=[("database", "What it asked and was told", _ledger(title))]
+        if actor.may(Permission.PERFORM_WRITE)
+        else [],
     )
+
+
+def _ledger(title: str) -> str:
+    return f"{reverse('workspace:commitments')}?{urlencode({'who': title})}"
 
 
 def _retry(actor: Actor, row: ExchangeAttention, said: Said, at: datetime.datetime) -> Done:

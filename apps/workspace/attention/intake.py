@@ -6,7 +6,8 @@ from django.urls import reverse
 
 from apps.accounts.domain import Permission
 from apps.core.actors import Actor
-from apps.core.words import when
+from apps.core.words import person_name, when
+from apps.studies.ingest.flagging import STUDIES_KEPT
 from apps.studies.ingest.quarantine import QUARANTINED
 from apps.studies.models import StudyAttention
 from apps.studies.selectors import studies_visible_to
@@ -14,44 +15,55 @@ from apps.studies.steps import FLAGGED
 from apps.studies.validation import WORDS
 from apps.workspace.attention.kinds import Case, Kind, Line
 
+LINKED = 6
+
 
 def _flagged_lines(actor: Actor, rows: list[StudyAttention]) -> dict[int, Line]:
-    visible = studies_visible_to(actor, Permission.ATTENTION_READ)
-    studies = visible.in_bulk([row.study_id for row in rows if row.study_id])
-    found = {}
-    for row in rows:
-        study = studies.get(row.study_id or 0)
-        if study is None:
-            found[row.pk] = Line(row.summary)
-            continue
-        who = f"“{study.received_patient_name}”, ID {study.received_patient_id or 'none'}"
-        found[row.pk] = Line(WORDS.get(row.details["code"], row.summary), who, study.source)
-    return found
+    return {
+        row.pk: Line(WORDS.get(row.details["code"], row.summary), _how_many(row), row.site.name)
+        for row in rows
+    }
+
+
+def _how_many(row: StudyAttention) -> str:
+    images = row.details.get("images", 1)
+    studies = len(row.details.get("studies", [])) or 1
+    more = " or more" if studies == STUDIES_KEPT else ""
+    return (
+        f"{images:,} image{'' if images == 1 else 's'} in {studies}{more} "
+        f"{'study' if studies == 1 else 'studies'} from {row.details['source']}"
+    )
 
 
 def _flagged(actor: Actor, row: StudyAttention) -> Case:
+    uids = row.details.get("studies") or ([row.study.study_instance_uid] if row.study else [])
     visible = studies_visible_to(actor, Permission.ATTENTION_READ)
-    study = visible.filter(pk=row.study_id or 0).first()
-    if study is None:
-        return Case(title=row.summary, why="Whose images these are is not yours to see.")
-    query = urlencode({"StudyInstanceUIDs": study.study_instance_uid})
-    return Case(
+    studies = visible.filter(study_instance_uid__in=uids).order_by("-last_received_at", "-pk")
+    case = Case(
         title=row.summary,
         why=(
-            f"{row.details['source']} sent it {when(row.opened_at)}. The images were taken as they "
-            "came and are in the archive; nothing was changed in them. Look whether they can be "
-            "read, and have the machine mended or its rule changed."
+            f"{_how_many(row)}, the first {when(row.opened_at)}. They were taken as they came and "
+            "are in the archive; nothing was changed in them. Look whether they can be read, and "
+            "have the machine mended or its rule changed. More of the same kind are counted here."
         ),
-        context={
-            "facts": [
-                ("What exactly", row.details["detail"]),
-                ("First image", row.details["sop_instance_uid"]),
-            ]
-        },
-        links=[("images", "Open the images", f"/viewer/?{query}")],
-        patient_id=study.patient_id,
-        study=study.study_instance_uid,
     )
+    first = studies.first()
+    if first is None:
+        case.why = f"{_how_many(row)}. Whose images these are is not yours to see."
+        return case
+    case.context = {
+        "facts": [
+            ("What exactly", row.details["detail"]),
+            ("First image", row.details["sop_instance_uid"]),
+        ]
+    }
+    for study in studies[:LINKED]:
+        query = urlencode({"StudyInstanceUIDs": study.study_instance_uid})
+        what = study.study_description or "/".join(study.modalities_in_study) or "the images"
+        who = person_name(study.received_patient_name)
+        case.links.append(("images", f"{what}, {who}", f"/viewer/?{query}"))
+    case.patient_id, case.study = first.patient_id, first.study_instance_uid
+    return case
 
 
 def _quarantined_lines(actor: Actor, rows: list[StudyAttention]) -> dict[int, Line]:

@@ -17,6 +17,7 @@ from apps.dimse.diagnosis import findings, name_of, summary
 from apps.dimse.models import AssociationRecord
 from apps.dimse.selectors import Search, associations_found, node_by_title, probes_since
 from apps.dimse.upper import pdu
+from apps.exchange.models import StorageCommitment
 from apps.workspace.forms import AssociationForm
 
 SHOWN = 100
@@ -67,6 +68,9 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
         "findings": list(findings(row)),
         "node": node_by_title(actor, row.calling_ae),
         "contexts": _contexts(row),
+        "asked_commitment": StorageCommitment.objects.filter(
+            association=str(row.association)
+        ).exists(),
         "messages": [(*key.rpartition(" ")[::2], n) for key, n in sorted(row.messages.items())],
     }
     return render(request, "workspace/association.html", context)

@@ -21,6 +21,7 @@ from apps.reports.domain import blocks
 from apps.workspace import audit_events
 from apps.workspace.exams import thumbs_of
 from apps.workspace.results import (
+    MOST,
     SHOWS,
     is_new,
     result_access,
@@ -85,7 +86,7 @@ def _listing(request: HttpRequest) -> dict[str, Any]:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     asked, text = request.GET.get("show", ""), request.GET.get("q", "").strip()[:64]
     counts = result_counts(actor)
-    show = asked if asked in SHOWS else ("mine" if counts["mine"] else "practice")
+    show = asked if asked in SHOWS else ("mine" if counts["mine"] != "0" else "practice")
     found = results_of(actor, show=show, text=text)
     at = now()
     groups = [
@@ -100,6 +101,7 @@ def _listing(request: HttpRequest) -> dict[str, Any]:
         "show": show,
         "text": text,
         "practice": practice,
+        "most": MOST if len(found) == MOST else 0,
         "query": request.GET.urlencode(),
         "result": None,
     }

@@ -1,13 +1,14 @@
 """The reading list: what waits, who has it, and taking it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
 from apps.accounts.domain import Permission
@@ -19,6 +20,7 @@ from apps.core.clock import now
 from apps.core.toasts import toast
 from apps.core.words import person_name
 from apps.patients.selectors import current, primary_identifier
+from apps.reports.selectors import report_of_item
 from apps.reports.services import report_start
 from apps.studies.models import Series
 from apps.worklists import audit_events
@@ -125,20 +127,30 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
     return render(request, "reading/preview.html", context)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @page(Permission.READING_CLAIM)
 def open_item(request: HttpRequest, pk: int) -> HttpResponse:
-    """Claim an exam and go to its images, or to its report where it has none to show."""
+    """Claim an exam and go to its images, or to its report where it has none to show.
+
+    An address that is only followed changes nothing: it leads to the exam.
+    """
     actor: Actor = request.actor  # type: ignore[attr-defined]
+    if request.method == "GET":
+        return _go(request, _look_url(actor, pk))
     item = services.reading_claim(actor=actor, item_id=pk, at=now())
     return _go(request, _work_url(actor, item))
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @page(Permission.REPORT_WRITE)
 def write(request: HttpRequest, pk: int) -> HttpResponse:
-    """Claim an exam and go to its report, beginning it where there is none."""
+    """Claim an exam and go to its report, beginning it where there is none.
+
+    An address that is only followed begins nothing: it leads to the report, or to the exam.
+    """
     actor: Actor = request.actor  # type: ignore[attr-defined]
+    if request.method == "GET":
+        return _go(request, _look_url(actor, pk, report=True))
     report = report_start(actor=actor, reading_item_id=pk, at=now())
     return _go(request, reverse("reports:report", args=[report.pk]))
 
@@ -281,6 +293,17 @@ def _work_url(actor: Actor, item: ReadingItem) -> str:
         return f"{reverse('viewer:viewer')}?{query.urlencode()}"
     report = report_start(actor=actor, reading_item_id=item.pk, at=now())
     return reverse("reports:report", args=[report.pk])
+
+
+def _look_url(actor: Actor, pk: int, *, report: bool = False) -> str:
+    """Return where to look at an exam without claiming it: its report, its images, its patient."""
+    item = item_access(actor, pk)
+    written = report_of_item(item) if report else None
+    if written is not None:
+        return reverse("reports:report", args=[written.pk])
+    if shown := viewer_query(list(studies_of(item))):
+        return f"{reverse('viewer:viewer')}?{urlencode({'StudyInstanceUIDs': shown})}"
+    return reverse("workspace:patient", kwargs={"pk": current(item.patient).pk})
 
 
 def _go(request: HttpRequest, url: str) -> HttpResponse:

@@ -1,12 +1,11 @@
 // The report page: editors, saving, releasing, texts, tabs.
-import { $, $$, csrfToken, origin, post } from '../shell/dom'
+import { keepClaim } from '../shell/claim'
+import { $, $$, csrfToken, origin } from '../shell/dom'
 import { register } from '../shell/keys'
 import { toast } from '../shell/toasts'
 import { Editors, type Section } from './editor'
 import { Saving } from './saving'
 import { openFields } from './text'
-
-const HEARTBEAT = 60_000
 
 function startTabs(): void {
   const tabs = $$('.rp__side [role="tab"]')
@@ -165,7 +164,7 @@ function startEditor(form: HTMLFormElement): void {
     })),
   )
   const heartbeat = form.dataset.heartbeat
-  if (heartbeat) setInterval(() => void post(heartbeat), HEARTBEAT)
+  if (heartbeat) keepClaim(heartbeat, () => toast({ text: 'This exam is no longer claimed by you.', tone: 'attn' }))
   showChecks(editors.sections())
   editors.focusFirst()
 }

@@ -29,6 +29,7 @@ export type Launch = {
   studies: StudyInfo[] // as asked for, the first is the one being read
   priors: StudyInfo[] // newest first, without those above
   dicomweb: string
+  heartbeat: string // where to say that the study is still open; empty without a claim
 }
 
 /** The launch that came with the page; asked for anew where the page has none. */

@@ -1,6 +1,7 @@
 /** The viewer's page: starts when the document is there, says so when it cannot. */
 
 import './viewer.css'
+import { keepClaim } from '../shell/claim'
 import { toast } from '../shell/toasts'
 import { Viewer } from './app'
 import { startEngine } from './engine/setup'
@@ -29,6 +30,8 @@ async function start(): Promise<void> {
   }
   viewer.onSay = (text, undo) => toast({ text, tone: undo ? 'done' : 'attn', ...(undo && { undo }) })
   startKeys(viewer)
+  const { heartbeat } = viewer.launch
+  if (heartbeat) keepClaim(heartbeat, () => viewer.onSay('This exam is no longer claimed by you; somebody may have taken it.'))
   window.isocenterViewer = inspector(viewer)
   viewer.onChange()
   await viewer.start()
