@@ -4,11 +4,13 @@ import datetime
 import hashlib
 import io
 import json
+import threading
 import tracemalloc
 import zipfile
 
 import pytest
 from django.core.handlers.wsgi import WSGIRequest
+from django.db import OperationalError, connection, transaction
 from django.http import UnreadablePostError
 
 from apps.accounts.domain import Role
@@ -17,8 +19,10 @@ from apps.audit.models import AuditEvent
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.core.uids import new_uid
+from apps.studies.domain import FileOutcome
 from apps.studies.models import Instance, QuarantinedObject, Upload, UploadedFile, UploadPiece
-from apps.studies.services.uploads import receiving, taking_up, uploads_expire, uploads_take
+from apps.studies.services.taking import FileTaken
+from apps.studies.services.uploads import noting, receiving, taking_up, uploads_expire, uploads_take
 from tests.factories.dicom import as_file, ct_slice, dataset_bytes
 
 
@@ -345,3 +349,35 @@ def test_a_zip_passes_without_being_held(uploading):
         tracemalloc.stop()
     assert Instance.objects.get().stored_object.size_bytes > 32 << 20
     assert peak < 12 << 20
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_offer_and_what_settles_the_same_file_do_not_wait_for_each_other(uploading):
+    """The page asks again what became of a file just when a worker writes it down."""
+    [row] = uploading.offer(("cd.zip", zipped(a=b"x")))
+    file = UploadedFile.objects.get(pk=row["id"])
+    one = FileTaken(file.path, FileOutcome.UNPACKED)
+    failures = []
+
+    def settle_it():
+        try:
+            noting.settle(uploading.id, [(file, one)], clock.now())
+        except OperationalError as error:  # the database ends a deadlock so
+            failures.append(error)
+        finally:
+            connection.close()
+
+    worker = threading.Thread(target=settle_it)
+    with transaction.atomic():
+        Upload.objects.select_for_update().get(pk=uploading.id)
+        worker.start()
+        with connection.cursor() as cursor:
+            for _ in range(1000):
+                cursor.execute("SELECT pg_sleep(0.01), count(*) FROM pg_locks WHERE NOT granted")
+                if cursor.fetchone()[1]:
+                    break
+        twin = UploadedFile(upload_id=uploading.id, path=file.path, digest=file.digest)
+        UploadedFile.objects.bulk_create([twin], ignore_conflicts=True)
+    worker.join()
+    assert failures == []
+    assert UploadedFile.objects.get().outcome == "unpacked"

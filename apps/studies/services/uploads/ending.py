@@ -39,8 +39,11 @@ def upload_end(*, actor: Actor, upload_id: int, at: datetime.datetime) -> Upload
 
 def uploads_expire(*, actor: Actor, at: datetime.datetime) -> int:
     """Remove what nobody went on with for a day, and forget old uploads; return pieces removed."""
+    stale = UploadedFile.objects.filter(_coming(), begun_at__lt=at - PIECES_LIVE)
+    idle = Q(ended_at=None, last_at__lt=at - PIECES_LIVE) | Q(pk__in=stale.values("upload"))
     with transaction.atomic(durable=True):
-        pieces = _give_up(UploadedFile.objects.filter(_coming(), begun_at__lt=at - PIECES_LIVE))
+        list(Upload.objects.select_for_update().filter(idle).order_by("pk"))  # before their files
+        pieces = _give_up(stale)
         Upload.objects.filter(ended_at=None, last_at__lt=at - PIECES_LIVE).update(ended_at=at)
         Upload.objects.filter(last_at__lt=at - KEPT).delete()
         if pieces:

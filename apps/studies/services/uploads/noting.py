@@ -32,6 +32,7 @@ def settle(
     upload_id: int, settled: Sequence[tuple[UploadedFile, FileTaken]], at: datetime.datetime
 ) -> None:
     """Write down what became of files; their pieces are forgotten, not yet their bytes."""
+    touch(upload_id, at)
     for file, one in settled:
         for name, value in facts(one).items():
             setattr(file, name, value)
@@ -40,7 +41,6 @@ def settle(
     names = ["outcome", "reason", "study_instance_uid", "sop_instance_uid", "received_bytes"]
     UploadedFile.objects.bulk_update(files, names)
     UploadPiece.objects.filter(file__in=files).delete()
-    touch(upload_id, at)
 
 
 def facts(one: FileTaken) -> dict[str, str]:
@@ -54,5 +54,9 @@ def facts(one: FileTaken) -> dict[str, str]:
 
 
 def touch(upload_id: int, at: datetime.datetime) -> None:
-    """Note when something of an upload last came."""
+    """Note when something of an upload last came.
+
+    The upload's row is locked before those of its files, here as where files are offered: an offer
+    waits for what changes a file, and would wait for ever on one that waits for the upload.
+    """
     Upload.objects.filter(pk=upload_id).update(last_at=at)

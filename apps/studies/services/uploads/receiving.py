@@ -282,6 +282,7 @@ def _add(
     """Save a piece; one that another request was quicker with is removed."""
     try:
         with transaction.atomic(durable=True):
+            touch(file.upload_id, at)
             locked = UploadedFile.objects.select_for_update().get(pk=file.pk)
             if locked.received_bytes != offset or locked.outcome:
                 raise PieceOutOfPlaceError(received=locked.received_bytes)
@@ -290,7 +291,6 @@ def _add(
             locked.received_bytes += piece.size_bytes
             locked.begun_at = locked.begun_at or at
             locked.save(update_fields=["received_bytes", "begun_at"])
-            touch(locked.upload_id, at)
             if locked.received_bytes == locked.size_bytes:
                 publish(
                     name="studies.upload.arrived",
