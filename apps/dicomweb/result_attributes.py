@@ -47,8 +47,9 @@ def wanted(
 ) -> frozenset[int]:
     """Return which of the index's attributes an answer holds.
 
-    Beside what is required at the level, and at each level above that the address does not name:
-    the unique keys of all levels, what was asked by, and what `includefield` names.
+    Beside what is required at the level and at those above: what was asked by, and what
+    `includefield` names. Of levels that the address names it could be left out; only the request's
+    attributes are, for a list of images should say whose they are, as other servers' do.
 
     Args:
         fields: values of `includefield`: `all`, or keywords, tags and paths, separated by commas.
@@ -69,9 +70,8 @@ def wanted(
     result = set(REQUIRED[level])
     for above in (Level.STUDY, Level.SERIES):
         if above < level:
-            result.add(UNIQUE_KEYS[above])
-            if not path.get(UNIQUE_KEYS[above]):
-                result |= REQUIRED[above]
+            named_by_address = bool(path.get(UNIQUE_KEYS[above]))
+            result |= REQUIRED[above] - set(IN_REQUEST if named_by_address else ())
     result.update(keys)
     for one in named:
         result |= _named(steps_of(one))
