@@ -40,7 +40,9 @@ from apps.studies.query.attributes import (
 
 ALIASES_AT_MOST = 20_000
 MANY_OF_A_NAME = 1000
-"""From so many bearers of a name on, a page is found sooner by going back through the dates."""
+"""Bearers of a name that are listed; of more, PostgreSQL joins them."""
+MANY_FOR_A_PAGE = 400
+"""From so many on, a page is found sooner by going back through the dates."""
 PAGES_UP_TO = 5000
 """Rows up to a page's end; what goes beyond is no page that a person turns to."""
 MODEL: dict[Level, type[Model]] = {
@@ -405,14 +407,15 @@ def _of_name(to_study: str, key: str, query: Query) -> Q:
         "SELECT alias.id, TRUE FROM patients_patient alias WHERE alias.survivor_id IS NOT NULL"  # noqa: S608 - bound
         f" AND alias.survivor_id = ANY(ARRAY({{}})) LIMIT {ALIASES_AT_MOST}"
     )
+    probed = _is_page(query) and query.level is Level.STUDY
+    many = MANY_FOR_A_PAGE if probed else MANY_OF_A_NAME
     found = sql.fetch(
-        f"WITH few AS MATERIALIZED ({people} LIMIT {MANY_OF_A_NAME + 1})"  # noqa: S608 - bound
+        f"WITH few AS MATERIALIZED ({people} LIMIT {many + 1})"  # noqa: S608 - bound
         f" SELECT id, FALSE FROM few UNION ALL ({merged.format('SELECT id FROM few')})",
         values,
     )
-    if sum(not is_alias for _, is_alias in found) <= MANY_OF_A_NAME:
+    if sum(not is_alias for _, is_alias in found) <= many:
         return Q(**{f"{to_study}patient__in": [patient for patient, _ in found]})
-    probed = _is_page(query) and query.level is Level.STUDY
     form = sql.PROBED if probed else sql.AMONG
     result = Q(**{f"{to_study}patient__in": sql.Subquery(people, values, form)})
     aliases = [alias for alias, _ in sql.fetch(merged.format(people), values)]
