@@ -92,11 +92,14 @@ def _answer(
                 values.append(Value(OCTETS, OCTETS, f"{address}{MARK}{path}", read))
             else:
                 refusals.append(NotAcceptableError(offers=[OCTETS]))
-        if item.pixel_offset is not None:
-            try:
-                values += _pixels(item, address, ranges)
-            except NotAcceptableError as refusal:
-                refusals.append(refusal)
+        if not _may_hold_pixels(item):
+            continue
+        try:
+            values += _pixels(item, address, ranges)
+        except NotAcceptableError as refusal:
+            refusals.append(refusal)
+        except NotFoundError:
+            continue  # rows and columns, but no pixels
     if not values:
         message = "Nothing here has such data."
         raise refusals[0] if refusals else NotFoundError(message)
@@ -112,6 +115,11 @@ def _answer(
 
 def _parts(values: Iterable[Value]) -> Iterator[Part]:
     return (Part(value.content_type, value.location, value.chunks()) for value in values)
+
+
+def _may_hold_pixels(item: Item) -> bool:
+    """Of deflated and big endian objects the index does not know: only a look will tell."""
+    return item.pixel_offset is not None or (not lies_as_given(item) and bool(item.rows))
 
 
 def _pixels(item: Item, address: str, ranges: Sequence[MediaRange]) -> Iterator[Value]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, RLELossless
 
 from apps.core.uids import new_uid
 from tests.dicomweb.conftest import multipart
@@ -109,6 +109,17 @@ def test_the_only_value_goes_out_alone_and_in_ranges(web, three):
         headers={"Accept": "application/octet-stream", "Range": "bytes=99999-"},
     )
     assert beyond.status_code == 416
+
+
+def test_pixels_of_deflated_objects_are_found_too(web):
+    """Where they lie is not in the index: the object has to be read."""
+    ds = ct_slice(number=7)
+    file = as_file(ds, DeflatedExplicitVRLittleEndian)
+    assert web.post("/dicom-web/studies", **multipart(file)).status_code == 200
+    for what in ("bulkdata", "pixeldata"):
+        [(kind, content)] = fetched(web, f"{paths(ds)[1]}/{what}", PARTS).values()
+        assert content == ds.PixelData
+        assert kind.endswith("transfer-syntax=1.2.840.10008.1.2.1")
 
 
 def test_what_cannot_be_given_is_left_out_or_refused(web, three):
