@@ -19,6 +19,7 @@ class Fault:
         method: of the requests that meet it, "" for all.
         status: answered without asking the store.
         code: of the error that is answered.
+        slow: seconds before a request is passed on.
         silent: nothing is answered, until the client gives up.
         cut: the connection ends in the middle of what the request, or the answer, carries.
         where: what the request's address must hold.
@@ -30,6 +31,7 @@ class Fault:
     silent: bool = False
     cut: str = ""
     where: str = ""
+    slow: float = 0.0
     times: int = 1_000_000
     met: int = 0
 
@@ -69,7 +71,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._end()
             return
         body = self.rfile.read(length)
-        if fault and fault.silent:
+        if fault and fault.slow:
+            self.server.made.over.wait(fault.slow)
+            self._pass_on(body, cut=False)
+        elif fault and fault.silent:
             self.server.made.over.wait(30)
             self._end()
         elif fault and fault.status:

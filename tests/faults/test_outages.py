@@ -16,9 +16,9 @@ from tests.faults.senders import Storescu, Stow
 from tests.product import Product, product
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer]
-STAYING = {  # but for the beat, which gives up its lock, and a worker whose connection broke badly
+STAYING = {  # not the beat, which gives up its lock, nor a worker whose connection broke badly
     "postgres": {"web", "dimse", "mllp", "worker", "valkey"},
-    "valkey": {"web", "dimse", "mllp", "beat", "postgres"},
+    "valkey": {"web", "dimse", "mllp", "postgres"},
 }
 
 
