@@ -133,6 +133,20 @@ def test_the_right_certificate_stores(door: Server, hospital: Hospital, tmp_path
     assert row.tls["fingerprint"] == hospital.ct.read.fingerprint
 
 
+def test_a_query_over_tls_looks_for_a_cancel_between_matches(
+    door: Server, hospital: Hospital, tmp_path: Path
+) -> None:
+    node("CT_1")
+    path = tmp_path / "one.dcm"
+    path.write_bytes(as_file(ct_slice()))
+    done = dcmtk("storescu", door, "CT_1", hospital.ct, hospital.authority, str(path))
+    assert done.returncode == 0, done.stderr
+    keys = ("-S", "-v", "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID")
+    done = dcmtk("findscu", door, "CT_1", hospital.ct, hospital.authority, *keys)
+    assert "Find Response: 1" in done.stdout + done.stderr
+    assert recorded(2)[-1].messages == {"C-FIND FF00H": 1, "C-FIND 0000H": 1}
+
+
 def test_a_fingerprint_names_one_certificate_alone(door: Server, hospital: Hospital) -> None:
     renewed = hospital.authority.issue("ct1.hospital", file="renewed")
     node("CT_1", certificate=hospital.ct.read.fingerprint)
