@@ -7,7 +7,6 @@ from types import FrameType
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
 
-import pacs_site.stoppable  # isort: skip # noqa: F401 - from here on a worker can be stopped
 from pacs_site.wsgi import application as django  # isort: skip - Django is set up first
 
 from pacs_site import live, metrics, static_files

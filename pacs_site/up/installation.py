@@ -202,7 +202,8 @@ class Installation:
             Program(
                 "web",
                 [
-                    *(str(bins / "granian"), "--interface", "asgi", "--no-ws", "--workers", cores),
+                    *(python, "-m", "pacs_site.web", "--interface", "asgi", "--no-ws"),
+                    *("--workers", cores),
                     *("--host", self.bind, "--port", http, "--respawn-failed-workers"),
                     *("--workers-kill-timeout", "20", "--backlog", "2048"),
                     "pacs_site.asgi:application",

@@ -62,7 +62,7 @@ def test_workers_of_a_killed_web_server_go_with_it(running_product: Product) -> 
     running_product.wait_restarted("web", parent)
     running_product.wait_ready()
     for _ in ticks(10):
-        if not any(b"granian" in path.read_bytes() for path in workers if path.exists()):
+        if not any(b"pacs_site.web" in path.read_bytes() for path in workers if path.exists()):
             return
     pytest.fail("a worker outlived its web server")
 
