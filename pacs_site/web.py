@@ -17,4 +17,4 @@ def _end_at_a_signal() -> None:
 
 if __name__ == "__main__":
     os.register_at_fork(after_in_child=_end_at_a_signal)
-    entrypoint()
+    entrypoint()  # type: ignore[no-untyped-call]
