@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 from tests.dimse.installation import Installation, installation
 from tests.product import Product, product
@@ -28,6 +29,12 @@ CHROMIUM_ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@pytest.fixture(autouse=True)
+def sign_ins_not_counted() -> None:
+    """Sign-ins are limited by address and minute, and the tests have one address."""
+    cache.clear()
 
 
 @pytest.fixture(scope="session")

@@ -113,7 +113,8 @@ def _asked(
             explicit = accepted.transfer_syntax == EXPLICIT_LE
             identifier = encode(_identifier(question, today), explicit=explicit)
             last, matches = peer.find(accepted, identifier, most=MOST_MATCHES)
-            facts["matches"], facts["more"] = matches, last.status == CANCELLED
+            facts["matches"] = min(matches, MOST_MATCHES)
+            facts["more"] = matches > MOST_MATCHES or last.status == CANCELLED
         return _of_status(last, facts)
 
 

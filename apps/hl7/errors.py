@@ -15,6 +15,8 @@ ANSWERS: dict[str, tuple[AckCode, ErrorCode]] = {
     "core.transition-not-allowed": (AckCode.ERROR, ErrorCode.INTERNAL),
     "core.conflict": (AckCode.REJECT, ErrorCode.LOCKED),
     "accounts.unknown-peer": (AckCode.REJECT, ErrorCode.TABLE_VALUE),
+    "accounts.tls-required": (AckCode.REJECT, ErrorCode.TABLE_VALUE),
+    "accounts.other-certificate": (AckCode.REJECT, ErrorCode.TABLE_VALUE),
     "patients.identifier-conflict": (AckCode.ERROR, ErrorCode.DUPLICATE_KEY),
     "patients.merge-refused": (AckCode.ERROR, ErrorCode.INTERNAL),
     "orders.placer-number-taken": (AckCode.ERROR, ErrorCode.DUPLICATE_KEY),

@@ -120,8 +120,6 @@ def test_macro_and_fields(watched, committed_room):
     field = page.get_by_role("textbox", name="Findings")
     expect(field).to_have_text("Seen: Nodule of [size] mm, [side].")
     page.keyboard.press("Control+Home")
-    # the browser tells the editor where the cursor is in a task of its own, before the next frames
-    page.evaluate("() => new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")
     page.keyboard.press("Tab")
     page.keyboard.type("8")
     page.keyboard.press("Tab")

@@ -56,6 +56,7 @@ def test_a_node_is_tried_and_changed(browser_page, worker, tmp_path):
         in_every_dress(page, lambda page: faults(page) + wider_than_the_window(page))
         page.set_viewport_size({"width": 1440, "height": 900})
         row.get_by_role("link", name="CT_1").click()
+        page.wait_for_url(f"**/administration/node/{node.pk}/")
         page.keyboard.press("e")
         first = page.locator("#tests article").first
         expect(first).to_contain_text("It answered in")

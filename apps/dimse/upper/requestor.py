@@ -184,7 +184,7 @@ class Requestor:
     def find(self, context: Context, identifier: bytes, *, most: int) -> tuple[Command, int]:
         """Send C-FIND and count the matches; return the final response and their number.
 
-        After `most` of them the query is cancelled; what comes until the peer heeds it is let go.
+        After `most` of them the query is cancelled; what comes until the peer heeds it is counted.
 
         Source: PS3.7 9.1.2 and 9.3.2.3; PS3.4 C.4.1.
         """
@@ -203,7 +203,7 @@ class Requestor:
             answer = self.read_response()
         if answer.has_data_set:
             self.wire.stream_data_set(context.context_id, len)
-        return answer, min(matches, most)
+        return answer, matches
 
     def _cancel(self, context: Context) -> None:
         cancel = encode_command(

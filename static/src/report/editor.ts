@@ -49,7 +49,8 @@ const Fields = Extension.create({
     return {
       // The next open field of the section; without one, Tab goes on to the next section as everywhere.
       Tab: ({ editor }) => {
-        const next = fieldsOf(editor.state.doc).find((f) => f.from >= editor.state.selection.to)
+        const behind = cursorOf(editor)
+        const next = fieldsOf(editor.state.doc).find((f) => f.from >= behind)
         if (!next) return false
         const selection = TextSelection.create(editor.state.doc, next.from, next.to)
         editor.view.dispatch(editor.state.tr.setSelection(selection).scrollIntoView())
@@ -58,6 +59,14 @@ const Fields = Extension.create({
     }
   },
 })
+
+/** Where the selection ends. The browser tells the editor of a move of the cursor in a later task: a
+ * key that comes before it must still start from where the person sees the cursor. */
+function cursorOf({ state, view }: Editor): number {
+  const seen = document.getSelection()
+  if (!seen?.anchorNode || !seen.focusNode || !view.dom.contains(seen.focusNode)) return state.selection.to
+  return Math.max(view.posAtDOM(seen.anchorNode, seen.anchorOffset), view.posAtDOM(seen.focusNode, seen.focusOffset))
+}
 
 const Macros = Extension.create({
   name: 'macros',
