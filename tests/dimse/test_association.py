@@ -19,6 +19,7 @@ from apps.dimse.upper.acceptor import Association, AssociationRefusedError, Limi
 from apps.dimse.upper.commands import Command
 from apps.dimse.upper.negotiation import Context
 from apps.dimse.upper.requestor import PeerUnreachableError, Requestor
+from pacs_site.up.supervision import ticks
 from tests.dimse.servers import OpenProvider, Server
 
 VERIFICATION = "1.2.840.10008.1.1"
@@ -95,6 +96,14 @@ def wait_until_idle(server: Server) -> None:
         assert server.crew._gone.wait_for(lambda: not server.crew._active, 10)
 
 
+def wait_until_idling(server: Server, count: int) -> None:
+    """A peer has its answer a moment before its association waits for the next message."""
+    for _ in ticks(10):
+        if sum(one.idle_s > 0 for one in server.crew._active) == count:
+            return
+    pytest.fail(f"not idle: {[one.idle_s for one in server.crew._active]}")
+
+
 @pytest.mark.peer
 def test_dcmtk_echoes() -> None:
     with Server(OpenProvider(ECHO)) as server:
@@ -160,13 +169,14 @@ def test_where_there_is_no_room_the_idlest_makes_some() -> None:
     limits = Limits(artim_s=5, message_s=5, idle_s=600, crowded_idle_s=0)
     provider = OpenProvider(ECHO)
     with Server(provider, limits, most=2) as server:
-        with Peer(server) as idlest, Peer(server) as other, Peer(server) as late:
-            idlest.associate()
-            other.associate()
-            late.associate()
-            assert idlest.pdu()[0] == pdu.ABORT
-            other.socket.sendall(pdu.RELEASE_RQ_PDU)
-            assert other.pdu()[0] == pdu.RELEASE_RP
+        with Peer(server).associate() as idlest:
+            wait_until_idling(server, 1)
+            with Peer(server).associate() as other:
+                wait_until_idling(server, 2)
+                with Peer(server).associate():
+                    assert idlest.pdu()[0] == pdu.ABORT
+                other.socket.sendall(pdu.RELEASE_RQ_PDU)
+                assert other.pdu()[0] == pdu.RELEASE_RP
         wait_until_idle(server)
     [ended] = [record for record in provider.records if record.end is End.TIMED_OUT]
     assert ended.outcome == "aborted: idle while others waited for room"
