@@ -54,7 +54,7 @@ def file_named(name: str) -> tuple[bytes, str, str, str]:
 def assert_nothing_is_left(before: set[Path]) -> None:
     for model in (Study, Series, Instance, StoredObject):
         assert not model.objects.exists(), model
-    assert archived() == before
+    assert archived() - before == set()  # another test may still be clearing up its own
     refused = AuditEvent.objects.filter(event="studies.instances.refused")
     assert refused.get().outcome > 0
 
