@@ -58,16 +58,11 @@ def find(
 
 
 @contextmanager
-def sink(folder: Path, *options: str) -> Iterator[int]:
-    folder.mkdir(exist_ok=True)
-    port = free_port()
-    process = subprocess.Popen(
-        ["storescp", "-od", str(folder), *options, str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def running(port: int, *command: str) -> Iterator[int]:
+    """Run a foreign server, from when its port answers to the end of the block."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while True:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -79,6 +74,14 @@ def sink(folder: Path, *options: str) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def sink(folder: Path, *options: str) -> Iterator[int]:
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    with running(port, "storescp", "-od", str(folder), *options, str(port)):
+        yield port
 
 
 def register(title: str, port: int) -> None:

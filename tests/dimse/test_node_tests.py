@@ -4,7 +4,6 @@ import datetime
 import socket
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +29,7 @@ from apps.dimse.upper.tls import OurTls
 from pacs_site.up.supervision import ticks
 from tests.dimse.certificates import Authority
 from tests.dimse.installation import free_port
-from tests.dimse.peers import sink
+from tests.dimse.peers import running, sink
 from tests.factories.dicom import as_file, ct_slice
 
 pytestmark = [pytest.mark.peer, pytest.mark.django_db(transaction=True), pytest.mark.timeout(90)]
@@ -60,24 +59,6 @@ def told(entity: ApplicationEntity, question: Question) -> Finding:
     assert found is not None
     assert "{" not in found.what + found.todo
     return found
-
-
-@contextmanager
-def running(port: int, *command: str) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)  # a port has no event to wait for
-        yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
