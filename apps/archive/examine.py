@@ -5,7 +5,7 @@ import errno
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from apps.archive.models import Location
 from apps.archive.part10 import read_file_meta
@@ -45,13 +45,14 @@ class Pace:
     """
 
     bytes_per_second: float = 0
-    _due: float = field(default_factory=time.monotonic)
+    _due: float | None = None
 
     def spend(self, size: int) -> None:
         """Wait until so many more bytes are due."""
         if self.bytes_per_second:
             now = time.monotonic()
-            self._due = max(self._due, now - LONGEST_SLEEP_S) + size / self.bytes_per_second
+            begun = now if self._due is None else max(self._due, now - LONGEST_SLEEP_S)
+            self._due = begun + size / self.bytes_per_second
             if self._due > now:
                 time.sleep(self._due - now)
 

@@ -26,6 +26,7 @@ TAIL_BYTES = 8
 META_BYTES = 64 * 1024
 UIDS_WITHIN = 4096
 SYNCED_AT_ONCE = 8
+SHORT_BYTES = 8 << 20  # of an object whose sync a transaction may wait for
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,10 @@ class Staged:
 class IncomingObject:
     """A data set being received.
 
-    Usage: `write` its bytes as they come, then `finish`, which returns once the content is durable;
-    `discard` where it did not come whole. Memory holds its first `HEAD_BYTES` only. Where its
-    storage runs full on the way, what came so far is carried to the next write target.
+    Usage: `write` its bytes as they come, then `finish`, which returns once the content is durable,
+    or `end` and, before anything is acknowledged, `sync`; `discard` where it did not come whole.
+    Memory holds its first `HEAD_BYTES` only. Where its storage runs full on the way, what came so
+    far is carried to the next write target.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class IncomingObject:
         self._head = bytearray()
         self._tail = b""
         self._bytes = 0
+        self._durable = False
         header = file_header(
             sop_class_uid=sop_class_uid,
             sop_instance_uid=sop_instance_uid,
@@ -113,11 +116,35 @@ class IncomingObject:
         Raises:
             StorageError: it could not be made durable; call `discard`.
         """
+        self.sync()
+        return self.staged()
+
+    def end(self) -> None:
+        """Take note that all has come: what takes long to make durable, nobody else waits for.
+
+        Raises:
+            StorageError: it could not be made durable; call `discard`.
+        """
+        if self._file.far or self._bytes > SHORT_BYTES:
+            self.sync()
+
+    def sync(self) -> None:
+        """Make the content durable, once; `staged` may name another place afterwards.
+
+        Raises:
+            StorageError: it could not be made durable; call `discard`.
+        """
+        if self._durable:
+            return
         try:
             self._file.sync()
         except StorageFullError:  # some file systems find out only now
             self._carry_over()
             self._file.sync()
+        self._durable = True
+
+    def staged(self) -> Staged:
+        """Return what was received and where it is."""
         sop_class_uid, sop_instance_uid, transfer_syntax_uid = self._uids
         return Staged(
             storage=self._storage.name,
@@ -135,6 +162,11 @@ class IncomingObject:
     def discard(self) -> None:
         """Remove what came so far."""
         self._file.discard()
+
+    def discard_unless_durable(self) -> None:
+        """Remove what no commit can have named yet."""
+        if not self._durable:
+            self.discard()
 
     def _put(self, data: bytes | bytearray | memoryview) -> None:
         while True:

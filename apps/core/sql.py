@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 from django.core.exceptions import FieldError
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
 Sql = tuple[str, list[Any]]
@@ -87,6 +87,38 @@ def fetch(
         connection.close()  # the server went away since the last request: this one only reads
         connection.ensure_connection()
         return _run(statement, values, prepare, binary)
+
+
+def write_beside(statement: str, values: Sequence[Any], work: Callable[[], None]) -> list[tuple]:
+    """Run a statement in a transaction of its own, do `work` meanwhile, commit, return its rows.
+
+    The server begins with the statement at once, and learns that it may commit when `work` is done.
+    The statement stays prepared.
+
+    Raises:
+        django.db.DatabaseError: as from any other query.
+        Exception: what `work` raised; nothing is written.
+    """
+    if connection.execute_wrappers or connection.queries_logged:  # somebody counts queries
+        with transaction.atomic(durable=True), connection.cursor() as observed:
+            observed.execute(statement, values)
+            work()
+            return list(observed.fetchall())
+    connection.validate_no_broken_transaction()
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        session = connection.connection
+        cursor, around = psycopg.Cursor(session), psycopg.Cursor(session)
+        try:
+            with session.pipeline():
+                around.execute("BEGIN", prepare=True)
+                cursor.execute(statement, values, prepare=True)
+                work()
+                around.execute("COMMIT", prepare=True)
+        except BaseException:
+            session.rollback()
+            raise
+        return cursor.fetchall()
 
 
 def _run(statement: str, values: Sequence[Any], prepare: bool, binary: bool) -> list[tuple]:  # noqa: FBT001 - private

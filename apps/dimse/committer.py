@@ -5,7 +5,7 @@ folders' fsync and the database commit, one thread at a time does for whatever h
 the last was done. There is no thread for it: who comes first records, for himself and for those
 who came meanwhile; when done he wakes them, and one of those who came still later takes over.
 Alone, an object waits for nobody and passes through no second thread; under load, ten share one
-commit.
+commit. The database works on the rows while the files are synced, and commits after that.
 
 Source: DESIGN section 5, Ingest.
 """
@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 import structlog
@@ -29,37 +30,55 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+Durable = Callable[[], None]
+
+
 @dataclass(slots=True)
 class _Job(Generic[Item, Result]):
     item: Item
+    sync: Durable
     wake: threading.Lock = field(default_factory=threading.Lock)
+    syncing: threading.Lock = field(default_factory=threading.Lock)
+    synced: bool = False
+    fault: Exception | None = None
     leads: bool = False
     result: Result | None = None
     error: Exception | None = None
+
+    def make_durable(self) -> None:
+        """Sync, once, whoever comes first to it; a fault is for whoever records."""
+        with self.syncing:
+            if not self.synced:
+                self.synced = True
+                try:
+                    self.sync()
+                except Exception as fault:
+                    self.fault = fault
 
 
 class Committer(Generic[Item, Result]):
     """Gathers items and records them together.
 
     Args:
-        record: takes a batch; returns one result for each in order, or raises for all; what it
+        record: takes a batch and a function that makes it durable, to be called before anything
+            is committed; returns one result for each in order, or raises for all; what it
             recorded before it raised, it finds again when it is given once more.
     """
 
-    def __init__(self, record: Callable[[Sequence[Item]], Sequence[Result]]) -> None:
+    def __init__(self, record: Callable[[Sequence[Item], Durable], Sequence[Result]]) -> None:
         self._record = record
         self._lock = threading.Lock()
         self._waiting: deque[_Job[Item, Result]] = deque()
         self._busy = False
         self._thread = threading.local()
 
-    def record(self, item: Item) -> Result:
-        """Return the item's result once it is durable.
+    def record(self, item: Item, sync: Durable) -> Result:
+        """Return the item's result once it is durable, which `sync` makes its content.
 
         Raises:
-            Exception: whatever recording it raised.
+            Exception: whatever syncing or recording it raised.
         """
-        job: _Job[Item, Result] = _Job(item)
+        job: _Job[Item, Result] = _Job(item, sync)
         with self._lock:
             job.leads = not self._busy
             self._busy = True
@@ -67,6 +86,7 @@ class Committer(Generic[Item, Result]):
                 job.wake.acquire()
                 self._waiting.append(job)
         if not job.leads:
+            job.make_durable()
             job.wake.acquire()
         if job.leads:
             self._lead(job)
@@ -102,7 +122,7 @@ class Committer(Generic[Item, Result]):
         """
         try:
             self._check_connection()
-            results = self._record([job.item for job in jobs])
+            results = self._record([job.item for job in jobs], partial(_make_durable, jobs))
         except Exception as error:  # handed to whoever waits
             connection.close_if_unusable_or_obsolete()
             if len(jobs) == 1 or isinstance(error, (OperationalError, InterfaceError)):
@@ -123,3 +143,12 @@ class Committer(Generic[Item, Result]):
             close_old_connections()
             connection.close_if_health_check_failed()
         self._thread.used_at = now
+
+
+def _make_durable(jobs: Sequence[_Job[Item, Result]]) -> None:
+    """Sync the leader's own; the others sync theirs, or have done so."""
+    for job in jobs:
+        job.make_durable()
+    for job in jobs:
+        if job.fault is not None:
+            raise job.fault

@@ -1,8 +1,9 @@
 """Hand-written statements: same answers as the ORM's, same connection, same errors."""
 
+import psycopg
 import pytest
 from django.core.exceptions import FieldError
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 
 from apps.accounts.models import Site
@@ -86,3 +87,43 @@ def kill(pid: int) -> None:
     keys = ("dbname", "user", "password", "host", "port")
     with psycopg.connect(**{k: v for k, v in parameters.items() if k in keys}) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+
+
+INSERT = (
+    "INSERT INTO accounts_site "
+    "(code, name, timezone, issuer_of_patient_id, issuer_of_accession_number) "
+    "VALUES (%s, 'B', '', '', '') RETURNING code"
+)
+
+
+def seen_by_others(code: str) -> bool:
+    """Tell whether another session finds the site."""
+    dsn = connection.connection.info
+    named = {"host": dsn.host, "port": dsn.port, "dbname": dsn.dbname, "user": dsn.user}
+    with psycopg.connect(**named) as other:
+        found = other.execute("SELECT 1 FROM accounts_site WHERE code = %s", [code])
+        return found.fetchone() is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_commits_when_the_work_beside_is_done():
+    during: list[bool] = []
+    for code in ("BESIDE1", "BESIDE2"):
+        rows = sql.write_beside(INSERT, [code], lambda: during.append(seen_by_others("BESIDE1")))
+        assert rows == [(code,)]
+    assert during == [False, True]
+    assert seen_by_others("BESIDE2")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_written_where_the_work_beside_fails():
+
+    def fail() -> None:
+        raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        sql.write_beside(INSERT, ["BESIDE3"], fail)
+    with pytest.raises(IntegrityError):
+        sql.write_beside(INSERT, ["MAIN"], lambda: None)
+    assert not seen_by_others("BESIDE3")
+    assert sql.write_beside(INSERT, ["BESIDE3"], lambda: None) == [("BESIDE3",)]

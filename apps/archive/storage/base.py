@@ -46,6 +46,8 @@ class IncomingFile(ABC):
     """
 
     key: str
+    far: bool = False
+    """Whether `sync` waits for a network."""
 
     @abstractmethod
     def write(self, data: bytes | bytearray | memoryview) -> None:

@@ -70,6 +70,8 @@ class S3File(IncomingFile):
     temporary file has no name and goes with the process.
     """
 
+    far = True
+
     def __init__(self, storage: "S3Storage", key: str) -> None:
         self.key = key
         self._storage = storage

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import structlog
 from django.db import DatabaseError
 
-from apps.archive.incoming import IncomingObject, Staged, discard_staged
+from apps.archive.incoming import IncomingObject
 from apps.core import clock
 from apps.core.actors import Actor
 from apps.core.errors import DomainError
-from apps.dimse.committer import Committer
+from apps.dimse.committer import Committer, Durable
 from apps.dimse.sop_classes import Service, is_uid
 from apps.dimse.statuses import (
     CANNOT_UNDERSTAND,
@@ -102,31 +102,33 @@ def _receive(association: Association, context: Context, command: Command) -> Re
         association.wire.stream_data_set(context.context_id, sink.write)
         if sink.error is not None:
             raise sink.error
-        staged = incoming.finish()
+        incoming.end()
     except DomainError as error:
         incoming.discard()
         return _refusal(error)
     except BaseException:
         incoming.discard()  # half an object: the association ended within it
         raise
-    return _record(association, staged)
+    return _record(association, incoming)
 
 
-def _record(association: Association, staged: Staged) -> Refusal | None:
+def _record(association: Association, incoming: IncomingObject) -> Refusal | None:
     """Record the object with whatever else has come; an exception never becomes success.
 
-    Where the database failed the file stays: the commit may have been reached. The sweeper
-    removes what no row names.
+    Where the database failed the file stays, if it is durable: the commit may have been reached.
+    The sweeper removes what no row names.
     """
     try:
-        result = _committer.record((association.actor, staged))
+        result = _committer.record((association.actor, incoming), incoming.sync)
     except DomainError as error:
-        discard_staged(staged)
+        incoming.discard()
         return _refusal(error)
     except DatabaseError:
+        incoming.discard_unless_durable()
         log.exception("an object could not be recorded", association=association.id)
         return Refusal(OUT_OF_RESOURCES, "the database did not answer; send it again")
     except Exception:
+        incoming.discard_unless_durable()
         log.exception("an object could not be recorded", association=association.id)
         return Refusal(PROCESSING_FAILURE, "internal error")
     return _answer(result)
@@ -152,8 +154,28 @@ def _refusal(error: DomainError) -> Refusal:
     return Refusal(status_of(error), error.message)
 
 
-def _record_batch(batch: Sequence[tuple[Actor, Staged]]) -> list[InstanceResult]:
-    return instances_record_from(batch=batch, at=clock.now(), door=DOOR)
+class _MovedError(Exception):
+    """A storage found out when it was synced that it is full; the object is in another one now."""
 
 
-_committer: Committer[tuple[Actor, Staged], InstanceResult] = Committer(_record_batch)
+def _record_batch(
+    batch: Sequence[tuple[Actor, IncomingObject]], sync: Durable
+) -> list[InstanceResult]:
+    while True:
+        places = [(actor, incoming.staged()) for actor, incoming in batch]
+
+        def durable() -> None:
+            sync()
+            if any(
+                incoming.staged().key != staged.key
+                for (_, incoming), (_, staged) in zip(batch, places, strict=True)  # noqa: B023
+            ):
+                raise _MovedError
+
+        try:
+            return instances_record_from(batch=places, at=clock.now(), door=DOOR, durable=durable)
+        except _MovedError:
+            log.info("recording once more: a storage ran full", size=len(batch))
+
+
+_committer: Committer[tuple[Actor, IncomingObject], InstanceResult] = Committer(_record_batch)

@@ -6,7 +6,7 @@ does not take goes the general way.
 
 import datetime
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection
@@ -50,7 +50,11 @@ def remember(studies: Sequence[Study]) -> None:
 
 
 def file_quickly(
-    batch: Sequence[tuple[Actor, Received]], *, at: datetime.datetime, door: str
+    batch: Sequence[tuple[Actor, Received]],
+    *,
+    at: datetime.datetime,
+    door: str,
+    durable: Callable[[], None],
 ) -> dict[int, int]:
     """File what needs nothing but its rows, durably; return instance keys by place in the batch.
 
@@ -58,6 +62,15 @@ def file_quickly(
     association or minute, is on the audit trail. Whether all else fits the database itself decides.
     One outbox event a commit is not owed here: `studies.study.received` tells of a study's first
     images, of a new series, and of a settled study that receives again.
+
+    Args:
+        batch: who sent what.
+        at: time of receipt.
+        door: as for `instances_record`.
+        durable: makes the files durable; called before the commit, if there is one.
+
+    Raises:
+        Exception: what `durable` raised; nothing is filed.
     """
     if connection.in_atomic_block:
         return {}
@@ -75,7 +88,7 @@ def file_quickly(
         return {}
     arrivals = [arrival for _, arrival in taken.values()]
     try:
-        keys = file_new(arrivals, at=at, quietly=True, tell=_due(arrivals))
+        keys = file_new(arrivals, at=at, quietly=True, tell=_due(arrivals), durable=durable)
     except IntegrityError:
         return {}  # another writer was faster with one of the UIDs: a repeat or a version
     except OperationalError as error:

@@ -9,7 +9,7 @@ All or nothing: where one row does not fit, nothing is written and nothing is re
 """
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -123,10 +123,12 @@ def file_new(
     at: datetime.datetime,
     quietly: bool = False,
     tell: Iterable[str] = (),
+    durable: Callable[[], None] | None = None,
 ) -> dict[str, int]:
     """Write objects, locations, instances and counts; return instance keys by SOP Instance UID.
 
-    Studies are locked in the order of their UIDs. The files' names are durable already.
+    Studies are locked in the order of their UIDs. The files and their names are durable already, or
+    `durable` makes them so.
 
     Args:
         batch: instances of studies and series that have rows, each UID once.
@@ -135,6 +137,7 @@ def file_new(
             waits in quarantine, its study was settled or belongs to another patient by now.
         tell: UIDs of the studies whose change open pages are told, now and `live.PAUSE_S` later:
             meanwhile the caller need not tell them again.
+        durable: called while the database works; it commits after that.
 
     Returns:
         Empty where one of the batch does not fit: then nothing was written.
@@ -142,12 +145,16 @@ def file_new(
     Raises:
         django.db.IntegrityError: another writer was faster with one of the UIDs.
     """
-    rows = orjson.dumps([_row(arrival) for arrival in batch]).decode()
+    arrived = orjson.dumps([_row(arrival) for arrival in batch]).decode()
     values = [
-        *(rows, len(batch), at, at, at),  # of the objects, the instances, the studies
+        *(arrived, len(batch), at, at, at),  # of the objects, the instances, the studies
         *(live.CHANNEL, live.READING_LIST, live.PAUSE_S, list(tell)),
     ]
-    return {uid: pk for uid, pk, _ in sql.fetch(_statement(quietly), values, prepare=True)}
+    if durable is None:
+        rows = sql.fetch(_statement(quietly), values, prepare=True)
+    else:
+        rows = sql.write_beside(_statement(quietly), values, durable)
+    return {uid: pk for uid, pk, _ in rows}
 
 
 def _row(arrival: Arrival) -> dict[str, Any]:

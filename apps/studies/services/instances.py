@@ -3,8 +3,9 @@
 import datetime
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import structlog
 from django.db import IntegrityError, OperationalError, transaction
@@ -109,6 +110,7 @@ def instances_record_from(
     at: datetime.datetime,
     door: str,
     as_it_is: bool = False,
+    durable: Callable[[], None] | None = None,
 ) -> list[InstanceResult]:
     """Make staged objects, each with its sender, part of the index; return one result each.
 
@@ -121,16 +123,29 @@ def instances_record_from(
     What has defects is stored and shown to a person, refused, or kept in quarantine, as the rule
     for the actor says; with the last, what cannot be read is refused, and kept there all the same.
 
+    Args:
+        batch: from `IncomingObject.finish`, or from `staged` where `durable` syncs them.
+        at: time of receipt.
+        door: as for `instances_record`.
+        as_it_is: as for `instances_record`.
+        durable: syncs what is not synced yet; called once, before the first commit.
+
     Raises:
         NotPermittedError: an actor may not store.
-        StorageError: the folders could not be made durable; nothing is recorded.
+        StorageError: files or folders could not be made durable; nothing is recorded.
         Exception: part of the batch could not be recorded, part may have been: give each again.
 
     Source: PS3.4 B.2.3; DESIGN section 5, Ingest.
     """
     for actor, _ in batch:
         policy.require(actor, Permission.STUDY_STORE)
-    publish_staged([staged for _, staged in batch])
+
+    @cache
+    def settle() -> None:
+        if durable is not None:
+            durable()
+        publish_staged([staged for _, staged in batch])
+
     results: dict[int, InstanceResult] = {}
     good: list[tuple[int, Received]] = []
     held: dict[int, Held] = {}
@@ -142,9 +157,13 @@ def instances_record_from(
         results[index], waits = found
         if waits is not None:
             held[index] = waits
+    senders = [(batch[index][0], one) for index, one in good]
+    quick = file_quickly(senders, at=at, door=door, durable=settle)
+    settle()
     for actor, places in _by_sender(batch, held):
         _hold_back(actor, [held[index] for index in places], at, door)
-    results |= _record_good(batch, good, at, door)
+    filed = {good[place][0]: Filed(good[place][1], key, new=True) for place, key in quick.items()}
+    results |= _record_good(batch, good, filed, at, door)
     ordered = [results[index] for index in range(len(batch))]
     _discard_spare(ordered)
     refused = [i for i, result in results.items() if result.status is InstanceStatus.REFUSED]
@@ -191,13 +210,12 @@ def _read(
 def _record_good(
     batch: Sequence[tuple[Actor, Staged]],
     good: Sequence[tuple[int, Received]],
+    filed: dict[int, Filed],
     at: datetime.datetime,
     door: str,
 ) -> dict[int, InstanceResult]:
-    """Record, by the hot path what it takes, the rest sender by sender."""
+    """Record what the hot path did not take, sender by sender; answer for all."""
     received = dict(good)
-    quick = file_quickly([(batch[index][0], one) for index, one in good], at=at, door=door)
-    filed = {good[place][0]: Filed(good[place][1], key, new=True) for place, key in quick.items()}
     for actor, places in _by_sender(batch, received.keys() - filed.keys()):
         rest = _record_again(actor, [received[index] for index in places], at, door)
         filed |= dict(zip(places, rest, strict=True))
