@@ -26,6 +26,7 @@ TAIL_BYTES = 8
 META_BYTES = 64 * 1024
 UIDS_WITHIN = 4096
 SYNCED_AT_ONCE = 8
+LATE_BYTES = 1 << 20  # that wait to be hashed
 SHORT_BYTES = 8 << 20  # of an object whose sync a transaction may wait for
 
 
@@ -72,11 +73,24 @@ class IncomingObject:
         sop_instance_uid: str,
         transfer_syntax_uid: str,
         source_ae_title: str = "",
+        synced_beside: bool = False,
     ) -> None:
+        """Begin a file in the first write target that has room.
+
+        Args:
+            sop_class_uid: as the sender says.
+            sop_instance_uid: as the sender says.
+            transfer_syntax_uid: of the data set.
+            source_ae_title: of group 2.
+            synced_beside: another thread calls `sync`, and may hash what was written last; what is
+                written must not change afterwards.
+        """
         self._uids = (sop_class_uid, sop_instance_uid, transfer_syntax_uid)
         self._storage, self._file = _begin()
         self._written = 0
         self._digest = hashlib.sha256()
+        self._unhashed: list[bytes | bytearray | memoryview] = []
+        self._hash_at = LATE_BYTES if synced_beside else 0
         self._head = bytearray()
         self._tail = b""
         self._bytes = 0
@@ -101,8 +115,10 @@ class IncomingObject:
             StorageError: no room, or a fault; call `discard`.
         """
         self._put(data)
-        self._digest.update(data)
+        self._unhashed.append(data)
         self._bytes += len(data)
+        if self._bytes >= self._hash_at:
+            self._hash()
         if len(self._head) < HEAD_BYTES:
             self._head += data[: HEAD_BYTES - len(self._head)]
         last = bytes(data[-TAIL_BYTES:])
@@ -128,6 +144,11 @@ class IncomingObject:
         if self._file.far or self._bytes > SHORT_BYTES:
             self.sync()
 
+    def _hash(self) -> None:
+        for data in self._unhashed:
+            self._digest.update(data)
+        self._unhashed.clear()
+
     def sync(self) -> None:
         """Make the content durable, once; `staged` may name another place afterwards.
 
@@ -136,6 +157,7 @@ class IncomingObject:
         """
         if self._durable:
             return
+        self._hash()
         try:
             self._file.sync()
         except StorageFullError:  # some file systems find out only now
@@ -145,6 +167,7 @@ class IncomingObject:
 
     def staged(self) -> Staged:
         """Return what was received and where it is."""
+        self._hash()
         sop_class_uid, sop_instance_uid, transfer_syntax_uid = self._uids
         return Staged(
             storage=self._storage.name,
@@ -204,6 +227,7 @@ class IncomingObject:
 
     def _copy_to(self, file: IncomingFile) -> None:
         """Write what came so far into another file, and prove that it is the same."""
+        self._hash()
         digest, skip = hashlib.sha256(), self._offset
         for chunk in self._file.reread(self._written):
             file.write(chunk)
@@ -275,6 +299,7 @@ def _part10_received(chunks: Iterator[bytes]) -> IncomingObject | None:
         sop_class_uid=sop_class_uid or meta.sop_class_uid,
         sop_instance_uid=sop_instance_uid or meta.sop_instance_uid,
         transfer_syntax_uid=meta.transfer_syntax_uid,
+        synced_beside=True,
     )
     try:
         incoming.write(memoryview(head)[meta.dataset_offset :])

@@ -22,6 +22,7 @@ from apps.core import clock
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 WRITE_BACK_BYTES = 128 * 1024
+FILES_TOGETHER = 64
 WRITE = 2  # SYNC_FILE_RANGE_WRITE of sync_file_range(2), which only Linux has
 _sync_file_range = getattr(ctypes.CDLL(None), "sync_file_range", None)
 if _sync_file_range is not None:
@@ -93,13 +94,18 @@ class LocalFile(IncomingFile):
 
 
 class LocalStorage(Storage):
-    """A folder. Keys are `YYYY/MM/DD/xx/<uuid>.dcm`: 256 folders a day keep each one short."""
+    """A folder. Keys are `YYYY/MM/DD/xx/<uuid>.dcm`: 256 folders a day keep each one short.
+
+    What comes together goes to one folder, whose fsync then makes many names durable.
+    """
 
     def __init__(self, name: str, root: Path, reserve_bytes: int = 0) -> None:
         self.name = name
         self.root = root
         self.reserve_bytes = reserve_bytes
         self._durable: set[Path] = set()
+        self._begun = 0
+        self._folder = ""
 
     def free_bytes(self) -> int | None:
         """Return what an unprivileged user may still write to the file system."""
@@ -125,7 +131,10 @@ class LocalStorage(Storage):
     def create(self) -> IncomingFile:
         """Begin a new file."""
         identity = uuid.uuid4().hex
-        folder = f"{clock.now():%Y/%m/%d}/{identity[:2]}"
+        if self._begun % FILES_TOGETHER == 0:
+            self._folder = identity[:2]
+        self._begun += 1
+        folder = f"{clock.now():%Y/%m/%d}/{self._folder}"
         try:
             self._make_folder(self.root / folder)
             return LocalFile(self.root, f"{folder}/{identity}.dcm")
