@@ -137,21 +137,20 @@ class Bridge:
             environ["wsgi.input_terminated"] = True
         else:
             environ["wsgi.input"] = io.BytesIO()
-        answer = _Answer(loop, send)
-        watch = loop.create_task(_watch(receive, body, answer))
+        answer = _Answer(loop, receive, send, body)
+        done: asyncio.Future[None] = loop.create_future()
         context = contextvars.copy_context()
-        work = loop.run_in_executor(self._executor, context.run, self._work, environ, answer)
+        work = self._executor.submit(context.run, self._work, environ, answer)
+        work.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle, done, work))
         try:
-            await asyncio.shield(work)
+            await done
         except ClientGoneError:
             return
         except asyncio.CancelledError:  # the server is stopping, or the client went away
             answer.gone = True
             raise
         finally:
-            watch.cancel()
-            if body is not None:
-                body.finish()
+            answer.finish()
         if answer.whole is not None:
             await answer.send_whole()
 
@@ -192,10 +191,15 @@ class Bridge:
 class _Answer:
     """What one request answers, handed from its thread to the event loop."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, send: Send) -> None:
-        self._loop = loop
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, receive: Receive, send: Send, body: BodyStream | None
+    ) -> None:
+        self.loop = loop
+        self._receive = receive
         self._send = send
+        self._body = body
         self._start: Message = {}
+        self._watching: asyncio.Task[None] | None = None
         self.whole: bytes | None = None
         self.gone = False
 
@@ -238,20 +242,40 @@ class _Answer:
     def _cross(self, messages: list[Message]) -> Future[None]:
         if self.gone:
             raise ClientGoneError("the client closed the connection")
-        return asyncio.run_coroutine_threadsafe(self._deliver(messages), self._loop)
+        return asyncio.run_coroutine_threadsafe(self._deliver(messages), self.loop)
 
     async def _deliver(self, messages: list[Message]) -> None:
+        if self._watching is None:
+            self._watching = self.loop.create_task(self._watch())
         for message in messages:
             await self._send(message)
 
+    async def _watch(self) -> None:
+        """Note that the client left, so that a long answer ends; `send` itself does not tell."""
+        if self._body is not None:
+            await self._body.received()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.gone = True
 
-async def _watch(receive: Receive, body: BodyStream | None, answer: _Answer) -> None:
-    """Note that the client left, so that a long answer ends; `send` itself does not tell."""
-    if body is not None:
-        await body.received()
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    answer.gone = True
+    def finish(self) -> None:
+        """Receive and watch no more."""
+        if self._watching is not None:
+            self._watching.cancel()
+        if self._body is not None:
+            self._body.finish()
+
+
+def _settle(done: "asyncio.Future[None]", work: "Future[None]") -> None:
+    """Pass on how the thread ended. (`wrap_future` and `shield` come to the same by five calls.)"""
+    if done.done():  # cancelled: nobody waits
+        return
+    if work.cancelled():
+        done.cancel()
+    elif (error := work.exception()) is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
 
 
 def _parts(chunks: list[bytes]) -> list[Message]:

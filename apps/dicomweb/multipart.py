@@ -54,7 +54,10 @@ def _stream(parts: Iterable[Part], boundary: str) -> Iterator[bytes]:
         if part.location:
             head += f"Content-Location: {part.location}\r\n"
         chunks = iter(part.chunks)
-        yield f"{head}\r\n".encode() + next(chunks, b"")
+        first = next(chunks, b"")  # what fails before it must not have begun a part
+        yield f"{head}\r\n".encode()
+        yield first
+        del first
         yield from chunks
         opening = f"\r\n--{boundary}\r\n"
     yield f"\r\n--{boundary}--\r\n".encode()
