@@ -267,7 +267,7 @@ class _Answer:
 
 
 def _settle(done: "asyncio.Future[None]", work: "Future[None]") -> None:
-    """Pass on how the thread ended. (`wrap_future` and `shield` come to the same by five calls.)"""
+    """Pass on how the thread ended, as `wrap_future` and `shield` would with three futures more."""
     if done.done():  # cancelled: nobody waits
         return
     if work.cancelled():

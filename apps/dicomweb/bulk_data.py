@@ -64,7 +64,7 @@ class Value:
 def bulk_data(request: HttpRequest, **uids: str) -> HttpResponseBase:
     """All that metadata names by an address: pixels, and other long binary values."""
     selection = chosen_instances(request, **uids)
-    return _answer(request, selection, _paths(selection))
+    return _answer(request, selection, _paths(packed_metadata(request, **uids)))
 
 
 @door("GET", gives=GIVES)
@@ -142,10 +142,10 @@ def _pixels(item: Item, address: str, ranges: Sequence[MediaRange]) -> Iterator[
     )
 
 
-def _paths(selection: Selection) -> dict[str, list[str]]:
+def _paths(metadata: Iterable[bytes]) -> dict[str, list[str]]:
     """Return the paths of values that metadata names by an address, by instance; pixels aside."""
     found: dict[str, list[str]] = {}
-    for packed in packed_metadata(selection):
+    for packed in metadata:
         for row in orjson.loads(gzip.decompress(packed)):
             [uid] = row["00080018"]["Value"]
             found[uid] = [path for path in _addressed(row) if path != PIXELS]

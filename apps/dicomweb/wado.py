@@ -123,9 +123,10 @@ def retrieve(request: HttpRequest, **uids: str) -> HttpResponseBase:
 def metadata(request: HttpRequest, **uids: str) -> HttpResponseBase:
     """The data sets without bulk data, as DICOM JSON, or as XML in a part each."""
     media_type = chosen(accepted(request), (*METADATA, XML))
-    selection = chosen_instances(request, **uids)
     alone = "instance" in uids
-    bodies = [_one(selection)] if alone else packed_metadata(selection)
+    bodies = (
+        [_one(chosen_instances(request, **uids))] if alone else packed_metadata(request, **uids)
+    )
     base = base_address(request).encode()
     headers = validator((media_type.encode(), base, *bodies), weak=True)
     headers["Vary"] = "Accept, Accept-Encoding"
@@ -316,20 +317,16 @@ def _one(selection: Selection) -> bytes:
     return orjson.dumps([row])
 
 
-def packed_metadata(selection: Selection) -> list[bytes]:
-    """Return the gzipped JSON array of each series, as kept."""
-    by_series: dict[str, list[Item]] = {}
-    for item in selection.items:
-        by_series.setdefault(item.series_instance_uid, []).append(item)
-    return [
-        series_metadata(
-            series_instance_uid=uid,
-            study_id=selection.study_id,
-            items=items,
-            identity=selection.identity,
-        )
-        for uid, items in by_series.items()
-    ]
+def packed_metadata(
+    request: HttpRequest, study: str, series: str = "", instance: str = ""
+) -> list[bytes]:
+    """Return the gzipped JSON array of each series that a path names, or lies in."""
+    return series_metadata(
+        actor=request.actor,  # type: ignore[attr-defined]
+        door=DOOR,
+        study_instance_uid=study,
+        series_instance_uid=series,
+    )
 
 
 def _joined(packed: Sequence[bytes]) -> bytes:

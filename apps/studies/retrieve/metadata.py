@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import orjson
 from django.db import transaction
@@ -9,65 +10,119 @@ from pydicom import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian
 
 from apps.archive.reading import NoCopyError
-from apps.core import clock
+from apps.audit.steps import record_read
+from apps.core import clock, sql
+from apps.core.actors import Actor
+from apps.studies import audit_events, statements
 from apps.studies.dicom_json import JsonElement, dataset_json
 from apps.studies.identity import Identity
 from apps.studies.models import Series, SeriesMetadata
 from apps.studies.retrieve.outgoing import read_header
-from apps.studies.retrieve.select import Item
+from apps.studies.retrieve.select import Item, Selection, select
 
 BASE_TOKEN = b"@@ISOCENTER-BASE@@"
 COMPRESSION = 5
 PIXEL_DATA = "7FE00010"
+_NAMED = ("st.study_instance_uid", "se.series_instance_uid")
+_COLUMNS = (
+    "st.study_instance_uid, st.patient_id, se.id, se.series_instance_uid, se.version,"
+    " coalesce(su.version, p.version), m.body"
+)
+_FROM = (
+    f"{statements.FROM[Series]} {statements.PATIENT_OF_STUDY}"
+    " LEFT JOIN patients_patient su ON su.id = p.survivor_id"
+    " LEFT JOIN studies_seriesmetadata m ON m.series_id = se.id"
+    " AND m.series_version = se.version AND m.patient_version = coalesce(su.version, p.version)"
+)
+
+
+class _Kept(NamedTuple):
+    """What is known of a series: the versions it has now, and what was made of just these."""
+
+    study_instance_uid: str
+    patient_id: int
+    series_id: int
+    series_instance_uid: str
+    series_version: int
+    patient_version: int
+    body: bytes | None
 
 
 def series_metadata(
-    *, series_instance_uid: str, study_id: int, items: Sequence[Item], identity: Identity | None
-) -> bytes:
-    """Return the series' instances as a gzipped JSON array, `BASE_TOKEN` for our address.
+    *, actor: Actor, door: str, study_instance_uid: str, series_instance_uid: str = ""
+) -> list[bytes]:
+    """Return each series' instances as a gzipped JSON array, `BASE_TOKEN` for our address.
 
     Kept in the database under the versions it was built from; any later store or change of identity
-    makes it anew. An instance of which no good copy is left is not in it, and it is then not kept.
+    makes it anew. Where all is kept, one statement fetches it and the instances are not looked at.
+    An instance of which no good copy is left is not in it, and it is then not kept. Audited as
+    `select` is.
 
     Args:
-        series_instance_uid: (0020,000E).
-        study_id: primary key of the study.
-        items: all instances of the series.
-        identity: what goes out in place of the received identity.
+        actor: who asks.
+        door: where.
+        study_instance_uid: the study.
+        series_instance_uid: the one series wanted; empty for all of the study.
 
     Raises:
-        NoCopyError: of no instance is a good copy left.
+        NotFoundError: nothing is there, or nothing that the actor may have.
+        NoCopyError: of no instance of a series is a good copy left.
     """
-    series = Series.objects.select_related("study__patient__survivor").get(
-        study=study_id, series_instance_uid=series_instance_uid
+    uids = [uid for uid in (study_instance_uid, series_instance_uid) if uid]
+    named = " AND ".join(f"{column} = %s" for column in _NAMED[: len(uids)])
+    allowed, more = statements.visible(actor)
+    # before the instances: what is stored in between is then built under a version that is over
+    rows = sql.fetch(
+        f"SELECT {_COLUMNS} FROM {_FROM}"  # noqa: S608 - values are bound
+        f" WHERE {named} AND {allowed} ORDER BY se.id",
+        [*uids, *more],
+        prepare=True,
+        binary=True,
     )
-    patient = series.study.patient.survivor or series.study.patient
-    versions = (series.version, patient.version)
-    kept = SeriesMetadata.objects.filter(pk=series.pk).first()
-    if kept and (kept.series_version, kept.patient_version) == versions:
-        return bytes(kept.body)
-    prefix = f"/studies/{series.study.study_instance_uid}/series/{series_instance_uid}"
+    known = [_Kept(*row) for row in rows]
+    bodies = [one.body for one in known if one.body is not None]
+    if known and len(bodies) == len(known):
+        study, patient = known[0][:2]
+        event = audit_events.RETRIEVED
+        record_read(actor=actor, event=event, door=door, patient=patient, study=study)
+        return bodies
+    [selection] = select(
+        actor=actor,
+        door=door,
+        study_instance_uids=[study_instance_uid],
+        series_instance_uids=uids[1:],
+    )
+    by_series: dict[str, list[Item]] = {}
+    for item in selection.items:
+        by_series.setdefault(item.series_instance_uid, []).append(item)
+    of_series = {one.series_instance_uid: one for one in known}
+    return [_made(of_series.get(uid), items, selection) for uid, items in by_series.items()]
+
+
+def _made(kept: _Kept | None, items: Sequence[Item], selection: Selection) -> bytes:
+    """Return a series' metadata as kept, or make it; kept is that of the versions known before."""
+    if kept is not None and kept.body is not None:
+        return kept.body
     rows, lost = [], None
     for item in items:
         try:
-            rows.append(_instance(item, identity, prefix))
+            rows.append(instance_metadata(item, selection.identity, selection.study_instance_uid))
         except NoCopyError as error:
             lost = error
+    if lost is not None and not rows:
+        raise lost
     body = gzip.compress(orjson.dumps(rows), COMPRESSION, mtime=0)
-    if lost is not None:
-        if not rows:
-            raise lost
-        return body
-    with transaction.atomic():
-        SeriesMetadata.objects.update_or_create(
-            series=series,
-            defaults={
-                "series_version": versions[0],
-                "patient_version": versions[1],
-                "body": body,
-                "built_at": clock.now(),
-            },
-        )
+    if lost is None and kept is not None:
+        with transaction.atomic():
+            SeriesMetadata.objects.update_or_create(
+                series_id=kept.series_id,
+                defaults={
+                    "series_version": kept.series_version,
+                    "patient_version": kept.patient_version,
+                    "body": body,
+                    "built_at": clock.now(),
+                },
+            )
     return body
 
 
@@ -76,10 +131,6 @@ def instance_metadata(
 ) -> dict[str, JsonElement]:
     """Return one instance's JSON, with `BASE_TOKEN` for our address."""
     prefix = f"/studies/{study_instance_uid}/series/{item.series_instance_uid}"
-    return _instance(item, identity, prefix)
-
-
-def _instance(item: Item, identity: Identity | None, prefix: str) -> dict[str, JsonElement]:
     ds: Dataset = read_header(item, identity)
     address = f"{BASE_TOKEN.decode()}{prefix}/instances/{item.sop_instance_uid}"
 
