@@ -5,6 +5,8 @@ import os
 import signal
 from types import FrameType
 
+import structlog
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
 
 from pacs_site.wsgi import application as django  # isort: skip - Django is set up first
@@ -16,6 +18,9 @@ from pacs_site.up.user import die_with_parent
 bridge = Bridge(django, default_threads())
 hub = live.Hub()
 static = static_files.StaticFiles.from_settings()
+at_work: dict[int, str] = {}  # paths of the requests that are not answered yet
+log = structlog.get_logger(__name__)
+PATIENCE_S = 3.0  # after the signal to stop
 metrics.watch_pages(hub)
 if os.environ.get("ISOCENTER_SUPERVISED"):
     die_with_parent()  # a worker of a killed web server must not keep its port
@@ -26,21 +31,31 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http":
-        path = scope["path"]
-        if path == "/live/":
-            await live.stream(hub, bridge, scope, receive, send)
-        elif path == "/livez":
-            await static_files.plain(send, 200, b"alive\n")
-        elif path.startswith(static.prefix):
-            await static(scope, send)
-        else:
-            await bridge(scope, receive, send)
+        at_work[id(scope)] = scope["path"]
+        try:
+            await _answer(scope, receive, send)
+        finally:
+            del at_work[id(scope)]
     else:
         await send({"type": "websocket.close", "code": 1000})
 
 
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    path = scope["path"]
+    if path == "/live/":
+        await live.stream(hub, bridge, scope, receive, send)
+    elif path == "/livez":
+        await static_files.plain(send, 200, b"alive\n")
+    elif path.startswith(static.prefix):
+        await static(scope, send)
+    else:
+        await bridge(scope, receive, send)
+
+
 def _end_streams_on_signal() -> None:
     """End the streams at the signal to stop: the server waits for them before it tells us.
+
+    Of what is at work long after it, the log tells: for those requests the stop is waiting.
 
     The event loop has a handler of the server's, which it runs on the byte that the interpreter
     writes to its wake-up pipe; a Python handler beside it does not disturb that.
@@ -49,9 +64,14 @@ def _end_streams_on_signal() -> None:
 
     def stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(hub.close)
+        loop.call_soon_threadsafe(loop.call_later, PATIENCE_S, _tell_of_work)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+def _tell_of_work() -> None:
+    log.warning("web.stop-waits", requests=sorted(at_work.values()), pages=len(hub))
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

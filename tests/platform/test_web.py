@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,31 @@ def test_a_server_that_still_starts_is_stopped_as_fast(running_product: Product)
         running_product.wait_ready()
     said = written.read_text()[before:]
     assert "refused to gracefully stop" not in said, said
+
+
+def test_a_stop_that_waits_says_for_what(running_product: Product) -> None:
+    """A request whose body does not come to its end holds it up until it is killed."""
+    written = running_product.home / "logs" / "web.log"
+    before = written.stat().st_size
+    supervisor = running_product.supervisor  # one connection a thread
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            with socket.create_connection(("127.0.0.1", running_product.http_port)) as client:
+                client.sendall(
+                    b"POST /half HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc"
+                )
+                answered = running_product.get("/livez")[0]
+                stopped = pool.submit(supervisor.rpc.stopProcess, "web")
+                for _ in ticks(15, pause=0.1):
+                    if "web.stop-waits" in (said := written.read_text()[before:]):
+                        break
+            stopped.result()
+        finally:
+            running_product.supervisor.rpc.startProcess("web")
+            running_product.wait_ready()
+    assert answered == 200
+    assert "['/half']" in said
+    assert "refused to gracefully stop" not in written.read_text()[before:]
 
 
 def test_a_page_that_joins_after_the_stop_ends_at_once() -> None:
