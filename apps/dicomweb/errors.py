@@ -51,6 +51,8 @@ STATUS: Mapping[str, int] = {
     "studies.query-too-broad": 413,  # PS3.18 Table 10.6.3-1
     "studies.no-transfer-syntax": 406,
     "studies.cannot-render": 406,
+    "studies.cannot-present": 406,
+    "studies.no-referenced-image": 404,
     "archive.storage-failed": 503,
     "archive.storage-full": 507,
     "archive.no-copy": 503,

@@ -12,14 +12,24 @@ from pydicom import Dataset
 
 from apps.core.recent import RecentBytes
 from apps.dicomweb.accept import accepted, chosen
-from apps.dicomweb.door import door
+from apps.dicomweb.door import DOOR, door
 from apps.dicomweb.errors import MalformedError
 from apps.dicomweb.validators import unchanged, validator
 from apps.dicomweb.wado import chosen_instances, ranged
 from apps.patients.domain import spoken_name
 from apps.studies.codecs import VIDEO
 from apps.studies.identity import Identity
-from apps.studies.imaging import Rendering, UndecodableError, Window, decode_frame, render_frame
+from apps.studies.imaging import (
+    DRAWN,
+    Referenced,
+    Rendering,
+    UndecodableError,
+    Window,
+    decode_frame,
+    referenced,
+    render_frame,
+    render_referenced,
+)
 from apps.studies.retrieve import Item, PixelBytes, read_header
 
 PICTURES = ("image/jpeg", "image/png", "image/gif")
@@ -36,7 +46,10 @@ _pictures = RecentBytes(32 << 20)
 
 @door("GET", gives=(*PICTURES, PDF, *VIDEOS), parameters=PARAMETERS)
 def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpResponseBase:
-    """A picture of an instance, of one of its frames, or of a series' middle instance."""
+    """A picture of an instance, of one of its frames, or of a series' middle instance.
+
+    The frames of a presentation state are those that it refers to, in its order.
+    """
     selection = chosen_instances(request, **uids)
     item = _representative(selection.items)
     return rendition(request, item, selection.identity, frames)
@@ -52,8 +65,23 @@ def rendition(
         return HttpResponse(document, content_type=PDF)
     if item.transfer_syntax_uid in VIDEO:
         return _video(request, item)
+    number = frame_number(frames)
+    shown = _shown(request, item, number)
+    if shown is not None:
+        item, identity, number = shown.item, shown.identity, shown.number
     rendering = replace(_rendering(request), annotations=_annotations(request, item, identity))
-    return _picture(request, item, frame_number(frames), rendering)
+    return _picture(request, item, number, rendering, shown)
+
+
+def _shown(request: HttpRequest, item: Item, picture: int) -> Referenced | None:
+    """Return what a presentation state shows; None of what is none that is drawn."""
+    if item.sop_class_uid not in DRAWN:
+        return None
+    if request.GET.get("window"):
+        message = "A presentation state says the window itself; ask without window."
+        raise MalformedError(message)
+    actor = request.actor  # type: ignore[attr-defined]
+    return referenced(actor=actor, door=DOOR, state=item, picture=picture)
 
 
 def _video(request: HttpRequest, item: Item) -> HttpResponseBase:
@@ -95,19 +123,30 @@ def thumbnail(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespo
     drawable = [item for item in selection.items if item.rows]
     item = _representative(drawable or selection.items)
     frame = frame_number(frames) if frames != "1" or item.frames == 1 else item.frames // 2 + 1
-    return _picture(request, item, frame, small)
+    shown = _shown(request, item, frame)
+    if shown is not None:
+        item, frame = shown.item, shown.number
+    return _picture(request, item, frame, small, shown)
 
 
 def _picture(
-    request: HttpRequest, item: Item, frame: int, rendering: Rendering
+    request: HttpRequest,
+    item: Item,
+    frame: int,
+    rendering: Rendering,
+    shown: Referenced | None = None,
 ) -> HttpResponseBase:
-    parts = (item.digest, frame, rendering)
+    parts = (shown and shown.state_digest, item.digest, frame, rendering)
     headers = {**validator([repr(parts).encode()]), "Vary": "Accept"}
     if (same := unchanged(request, headers)) is not None:
         return same
     body = _pictures.get(parts)
     if body is None:
-        body = render_frame(decode_frame(item, frame), rendering)
+        body = (
+            render_referenced(shown, rendering)
+            if shown
+            else render_frame(decode_frame(item, frame), rendering)
+        )
         _pictures.put(parts, body)
     return HttpResponse(body, content_type=rendering.media_type, headers=headers)
 

@@ -118,6 +118,9 @@ def _region(text: str, item: Item) -> tuple[int, int, int, int]:
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         message = "region is xmin,ymin,xmax,ymax, each from 0 to 1."
         raise MalformedError(message)
-    columns, rows = item.columns or 0, item.rows or 0
+    columns, rows = item.columns, item.rows
+    if not columns or not rows:
+        message = "region is of an image, and this object is none."
+        raise MalformedError(message)
     x, y = round(left * columns), round(top * rows)
     return x, y, max(round(right * columns) - x, 1), max(round(bottom * rows) - y, 1)

@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from django.test import Client
+from pydicom import Dataset
 
 from apps.accounts.domain import Role
 from apps.accounts.models import MAIN_SITE, Site
 from apps.accounts.services import token_issue, user_save
 from apps.core import clock
 from apps.core.actors import system_actor
+from tests.factories.dicom import as_file, ct_slice
 
 
 @pytest.fixture
@@ -64,3 +67,28 @@ def related(media_type: str, *parts: bytes) -> dict[str, object]:
         "data": b"".join(parts) + b"--b0undary--\r\n",
         "content_type": f'multipart/related; type="{media_type}"; boundary=b0undary',
     }
+
+
+@pytest.fixture
+def image() -> Dataset:
+    """A picture with no symmetry, of values from -1024 to 3071 in the units of its slope."""
+    return ct_slice(
+        size=64,
+        PixelRepresentation=0,
+        PixelData=np.arange(64 * 64, dtype="<u2").tobytes(),
+    )
+
+
+Put = Callable[..., Dataset]
+
+
+@pytest.fixture
+def put(web: Client) -> Put:
+    """Store objects, and return the last."""
+
+    def stored(*objects: Dataset) -> Dataset:
+        for ds in objects:
+            assert web.post("/dicom-web/studies", **multipart(as_file(ds))).status_code == 200
+        return objects[-1]
+
+    return stored

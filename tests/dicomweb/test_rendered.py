@@ -8,6 +8,7 @@ from PIL import Image
 from pydicom import dcmread
 from pydicom.uid import EncapsulatedPDFStorage
 
+from apps.core.uids import new_uid
 from tests.dicomweb.conftest import multipart
 from tests.dicomweb.test_dicomweb import paths
 from tests.factories.dicom import as_file, ct_slice, dataset_bytes
@@ -51,6 +52,17 @@ def test_annotations_are_written_into_the_picture(web, stored):
     assert len(changed) > 200
     assert changed.max() < 400
     assert picture(web, stored, "annotation=birthmark").status_code == 400
+
+
+def test_a_name_is_written_in_its_own_letters(web):
+    seen = []
+    for name in ("Ößler", "Ωßler", "Жßler"):
+        ds = ct_slice(size=64, PatientName=name, PatientID=new_uid()[-16:])
+        ds.SpecificCharacterSet = "ISO_IR 192"
+        web.post("/dicom-web/studies", **multipart(as_file(ds)))
+        seen.append(pixels(picture(web, ds, "viewport=512,512&annotation=patient")))
+    title = [one[:30, :60] for one in seen]  # the first letter, and no box in place of it
+    assert not any(np.array_equal(title[a], title[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
 def test_gif_and_icc_profile(web, stored):

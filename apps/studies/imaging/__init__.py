@@ -1,6 +1,19 @@
 """Pixels: decoding frames, rendering them for a screen, comparing two pictures."""
 
 from apps.studies.imaging.decode import Frame, UndecodableError, decode_frame
+from apps.studies.imaging.presentation import DRAWN, Referenced, referenced
+from apps.studies.imaging.presented import render_referenced
 from apps.studies.imaging.render import Rendering, Window, render_frame
 
-__all__ = ["Frame", "Rendering", "UndecodableError", "Window", "decode_frame", "render_frame"]
+__all__ = [
+    "DRAWN",
+    "Frame",
+    "Referenced",
+    "Rendering",
+    "UndecodableError",
+    "Window",
+    "decode_frame",
+    "referenced",
+    "render_frame",
+    "render_referenced",
+]

@@ -27,6 +27,13 @@ class UndecodableError(DomainError):
     message = "This object has no picture that the server can draw."
 
 
+class PresentationError(UndecodableError):
+    """A presentation state asks for what is not drawn here, or for what cannot be."""
+
+    code = "studies.cannot-present"
+    message = "The presentation state cannot be drawn."
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Stored values of one frame.

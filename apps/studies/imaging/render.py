@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageDraw, ImageFont
+from PIL import Image, ImageCms, ImageDraw
 from pydicom import Dataset
 from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi
 
 from apps.studies.imaging.decode import Frame
+from apps.studies.imaging.lettering import letters
+from apps.studies.imaging.placement import Placed
 
 WIDEST_RANGE = 1 << 16
 """From so many integers on, working out each pixel's grey is no more than working out theirs."""
@@ -56,17 +58,34 @@ class Rendering:
 
 def render_frame(frame: Frame, rendering: Rendering) -> bytes:
     """Draw a frame as JPEG, PNG or GIF."""
-    image = Image.fromarray(displayed(frame, rendering.window))
+    placed = Placed.whole(Image.fromarray(displayed(frame, rendering.window)))
+    return encoded(fitted(placed, rendering).image, frame.ds, rendering)
+
+
+def fitted(placed: Placed, rendering: Rendering) -> Placed:
+    """Return the region that is asked for, in the size that is asked for."""
     if rendering.region is not None:
-        image = _cut(image, rendering.region)
+        placed = placed.cut(rendering.region)
     if rendering.viewport is not None:
         width, height = rendering.viewport
-        scale = min(width / image.width, height / image.height)
-        size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-        image = image.resize(size, Image.Resampling.BILINEAR)
+        scale = min(width / placed.image.width, height / placed.image.height)
+        placed = placed.resized(
+            max(1, round(placed.image.width * scale)), max(1, round(placed.image.height * scale))
+        )
+    return placed
+
+
+def encoded(image: Image.Image, ds: Dataset, rendering: Rendering) -> bytes:
+    """Return a picture as a file, with the lines and the profile that are asked for.
+
+    Args:
+        image: the picture, which is written on.
+        ds: what holds the profile that its colours are in.
+        rendering: how.
+    """
     profile = None
     if rendering.icc != "no" and image.mode == "RGB":
-        image, profile = _with_profile(image, frame.ds, rendering.icc)
+        image, profile = _with_profile(image, ds, rendering.icc)
     _annotate(image, rendering.annotations)
     out = io.BytesIO()
     if rendering.media_type == "image/png":
@@ -76,15 +95,6 @@ def render_frame(frame: Frame, rendering: Rendering) -> bytes:
     else:
         image.save(out, "JPEG", quality=rendering.quality, icc_profile=profile)
     return out.getvalue()
-
-
-def _cut(image: Image.Image, region: tuple[int, int, int, int]) -> Image.Image:
-    """Show a part of the source, turned over where a size is negative (PS3.18 8.3.5.1.3)."""
-    x, y, width, height = region
-    part = image.crop((x, y, x + abs(width), y + abs(height)))
-    if width < 0:
-        part = part.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return part.transpose(Image.Transpose.FLIP_TOP_BOTTOM) if height < 0 else part
 
 
 def _with_profile(image: Image.Image, ds: Dataset, icc: str) -> tuple[Image.Image, bytes]:
@@ -109,7 +119,7 @@ def _annotate(image: Image.Image, lines: tuple[str, ...]) -> None:
         (size // 2, size // 2),
         "\n".join(lines),
         fill=light,
-        font=ImageFont.load_default(size),
+        font=letters(size),
         stroke_width=1,
         stroke_fill=dark,
     )
@@ -123,7 +133,7 @@ def displayed(frame: Frame, window: Window | None) -> np.ndarray:
     if ds.get("PhotometricInterpretation") == "PALETTE COLOR":
         return _to_bytes(apply_color_lut(frame.pixels, ds))
     shared = _functional_groups(ds, frame.number)
-    stored, places = _distinct(frame.pixels)
+    stored, places = distinct(frame.pixels)
     values = _modality(stored, ds, shared)
     chosen = window or _own_window(ds, shared)
     if chosen is not None:
@@ -137,7 +147,7 @@ def displayed(frame: Frame, window: Window | None) -> np.ndarray:
     return grey.take(places)
 
 
-def _distinct(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def distinct(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return values to work out the grey of, and the place among them of each pixel's.
 
     Grey depends on the stored value alone, and an image has far more pixels than values: it is
@@ -152,18 +162,23 @@ def _distinct(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def windowed(values: np.ndarray, window: Window) -> np.ndarray:
-    """Apply a VOI window to output values and return uint8 (PS3.3 C.11.2.1.2 and .3)."""
+    """Apply a VOI window to output values and return uint8."""
+    return np.rint(255.0 * fraction_in(values, window)).astype(np.uint8)
+
+
+def fraction_in(values: np.ndarray, window: Window) -> np.ndarray:
+    """Return where in a VOI window values lie, from 0 to 1 (PS3.3 C.11.2.1.2 and .3)."""
     center, width = window.center, max(window.width, 1e-6)
     x = values.astype(np.float64)
     if window.function == "SIGMOID":
-        y = 255.0 / (1.0 + np.exp(-4.0 * (x - center) / width))
+        y = 1.0 / (1.0 + np.exp(-4.0 * (x - center) / width))
     elif window.function == "LINEAR_EXACT":
-        y = ((x - center) / width + 0.5) * 255.0
+        y = (x - center) / width + 0.5
     elif width <= 1:
-        y = np.where(x > center - 0.5, 255.0, 0.0)
+        y = np.where(x > center - 0.5, 1.0, 0.0)
     else:
-        y = ((x - (center - 0.5)) / (width - 1) + 0.5) * 255.0
-    return np.clip(np.rint(y), 0, 255).astype(np.uint8)
+        y = (x - (center - 0.5)) / (width - 1) + 0.5
+    return np.clip(y, 0.0, 1.0)
 
 
 def _modality(pixels: np.ndarray, ds: Dataset, groups: Dataset | None) -> np.ndarray:
