@@ -62,7 +62,7 @@ class User(AbstractUser):
         ]
 
     def __str__(self) -> str:
-        return f"{self.last_name}, {self.first_name}" if self.last_name else self.username
+        return ", ".join(filter(None, (self.last_name, self.first_name))) or self.username
 
 
 class ApiToken(models.Model):

@@ -10,6 +10,25 @@ from apps.core.actors import Actor
 
 
 @dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands around one entry of a list that is a page of its own (`base_one.html`).
+
+    Attributes:
+        title: of the window.
+        heading: of the page.
+        back: address of the list.
+        back_words: what the list is called.
+        rail: key of the rail's entry that leads there.
+    """
+
+    title: str
+    heading: str
+    back: str
+    back_words: str
+    rail: str
+
+
+@dataclass(frozen=True, slots=True)
 class RailEntry:
     """One entry of the main navigation."""
 

@@ -274,7 +274,11 @@ def test_the_page(client: Any, admin_user_of_isocenter: Any, db: None) -> None:
     assert "C-ECHO was refused" in page
     address = re.search(r"/administration/associations/\d+/", page)
     assert address
-    panel = client.get(address[0]).content.decode()
+    panel = client.get(address[0], headers={"HX-Request": "true"}).content.decode()
+    whole = client.get(address[0]).content.decode()
+    assert panel in whole
+    assert "<html" in whole
+    assert "<html" not in panel
     assert "Verification SOP Class" in panel
     assert "Tick the service for this node" in panel
     assert "Implicit VR Little Endian" in panel

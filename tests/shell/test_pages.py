@@ -208,6 +208,7 @@ def test_one_event_in_full(sign_in, hospital):
     event = AuditEvent.objects.exclude(patient_key="").first()
     answer = sign_in(R.PRIVACY_OFFICER).get(f"/audit/{event.pk}/")
     assert event.event in answer.content.decode()
+    assert 'href="/audit/"' in answer.content.decode()  # a page, with its way back
     assert sign_in(R.RADIOLOGIST).get(f"/audit/{event.pk}/").status_code == 403
 
 

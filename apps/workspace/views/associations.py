@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -19,6 +20,7 @@ from apps.dimse.selectors import Search, associations_found, node_by_title, prob
 from apps.dimse.upper import pdu
 from apps.exchange.models import StorageCommitment
 from apps.workspace.forms import AssociationForm
+from apps.workspace.navigation import Entry
 
 SHOWN = 100
 RESULTS = {
@@ -59,10 +61,17 @@ def found(request: HttpRequest) -> HttpResponse:
 @require_GET
 @page(Permission.ADMINISTER)
 def one(request: HttpRequest, pk: int) -> HttpResponse:
-    """One association with all that was recorded, for the panel beside the list."""
+    """One association with all that was recorded: a page, or the panel beside the list."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     row = get_object_or_404(associations_found(actor, Search()), pk=pk)
     context = {
+        "one": Entry(
+            "Association, administration",
+            "One association",
+            reverse("workspace:associations"),
+            "Associations",
+            "admin",
+        ),
         "record": row,
         "words": summary(row),
         "findings": list(findings(row)),

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -21,6 +22,7 @@ from apps.patients.models import Patient
 from apps.patients.selectors import alias_keys, patient_search, patients_visible_to
 from apps.workspace import audit_events
 from apps.workspace.forms import DOORS, AuditForm
+from apps.workspace.navigation import Entry
 
 
 @require_GET
@@ -52,10 +54,16 @@ def trail(request: HttpRequest) -> HttpResponse:
 @require_GET
 @page(Permission.AUDIT_READ)
 def event(request: HttpRequest, pk: int) -> HttpResponse:
-    """One event with everything it holds, for the panel beside the list."""
+    """One event with everything it holds: a page, or the panel beside the list."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     found = get_object_or_404(audit_visible_to(actor), pk=pk)
-    return render(request, "workspace/audit_event.html", {"row": rows_of(actor, [found])[0]})
+    entry = Entry("Event, audit", "One event", reverse("workspace:audit"), "Audit", "audit")
+    details = [
+        (key, ", ".join(map(str, value)) if isinstance(value, list) else value)
+        for key, value in found.details.items()
+    ]
+    context = {"one": entry, "row": rows_of(actor, [found])[0], "details": details}
+    return render(request, "workspace/audit_event.html", context)
 
 
 def filter_of(actor: Actor, cleaned: dict[str, Any]) -> AuditFilter:

@@ -28,6 +28,7 @@ from apps.exchange.services import commitments_retry
 from apps.studies.commitment import FailureReason
 from apps.studies.models import Instance
 from apps.studies.selectors import studies_visible_to
+from apps.workspace.navigation import Entry
 
 ROWS = 100
 INSTANCES_SHOWN = 200
@@ -104,7 +105,15 @@ def one(request: HttpRequest, pk: int) -> HttpResponse:
     record_read(
         actor=actor, event=audit_events.COMMITMENTS_LISTED, door="page", key=f"commitment:{row.pk}"
     )
-    return render(request, "workspace/commitment.html", _shown(actor, row))
+    back = reverse("workspace:commitments")
+    entry = Entry(
+        "Storage commitment",
+        "One request",
+        back,
+        "Commitment",
+        "admin" if actor.may(Permission.ADMINISTER) else "attention",
+    )
+    return render(request, "workspace/commitment.html", {**_shown(actor, row), "one": entry})
 
 
 def _shown(actor: Actor, row: StorageCommitment) -> dict[str, Any]:
