@@ -1,9 +1,11 @@
 """Sending objects: to dcmtk's storescp, back to getscu, and when it goes wrong."""
 
 import subprocess
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,10 @@ def destination(port: int, wanted: list[FromFile]) -> ToDestination:
     )
 
 
+def sent(sender: ToDestination, wanted: list[FromFile]) -> list[int]:
+    return [sender.send(one, following) for one, following in zip_longest(wanted, wanted[1:])]
+
+
 @pytest.mark.parametrize("pdu_bytes", ["4096", "131072"])
 def test_a_destination_that_takes_everything_gets_it_as_stored(
     tmp_path: Path, pdu_bytes: str
@@ -91,7 +97,7 @@ def test_a_destination_that_takes_everything_gets_it_as_stored(
     wanted = objects()
     with sink(tmp_path, "+xa", "-pdu", pdu_bytes, "+B") as port:
         sender = destination(port, wanted)
-        assert [sender.send(one) for one in wanted] == [0] * len(wanted)
+        assert sent(sender, wanted) == [0] * len(wanted)
         sender.close()
     got = received(tmp_path)
     for one in wanted:
@@ -103,7 +109,7 @@ def test_a_destination_of_uncompressed_only_gets_it_decompressed(tmp_path: Path)
     wanted = objects()[:4]  # the plan's meta names another instance, which storescp minds
     with sink(tmp_path, "+xi") as port:
         sender = destination(port, wanted)
-        assert [sender.send(one) for one in wanted] == [0] * len(wanted)
+        assert sent(sender, wanted) == [0] * len(wanted)
         sender.close()
     got = received(tmp_path)
     for one in wanted:
@@ -119,7 +125,7 @@ def test_an_object_that_cannot_be_read_fails_alone(tmp_path: Path) -> None:
     broken_midway.piece_bytes, broken_midway.fail_after = 500, 1
     with sink(tmp_path, "+xa") as port:
         sender = destination(port, objects())
-        statuses = [sender.send(one) for one in (first, broken_at_once, broken_midway, last)]
+        statuses = sent(sender, [first, broken_at_once, broken_midway, last])
         sender.close()
     assert statuses[0] == statuses[3] == 0
     assert 0 not in statuses[1:3]
@@ -131,10 +137,10 @@ def serve_get(wanted: list[FromFile], *, cancel_after: int = -1):
         association.read_data_set(context, command)
         progress = Progress(association, context, command, len(wanted))
         sender = BackOverAssociation(association, command)
-        for one in wanted:
+        for one, following in zip_longest(wanted, wanted[1:]):
             if sender.cancelled:
                 break
-            progress.done(one.sop_instance_uid, sender.send(one))
+            progress.done(one.sop_instance_uid, sender.send(one, following))
         progress.finish(cancelled=sender.cancelled)
 
     return {commands.C_GET_RQ: get}
@@ -197,6 +203,53 @@ def test_pynetdicom_hears_what_could_not_be_sent() -> None:
     )
     assert counts == (1, 1, 0)
     assert failed.FailedSOPInstanceUIDList == wanted[1].sop_instance_uid
+
+
+class Watched(FromFile):
+    """Says when it is first read."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.read = threading.Event()
+
+    def data_set(self, transfer_syntax_uid: str) -> Iterable[bytes]:
+        self.read.set()
+        return super().data_set(transfer_syntax_uid)
+
+
+@pytest.mark.parametrize("way", ["get", "move"])
+def test_the_next_is_read_while_the_peer_works_on_the_one_before(way: str) -> None:
+    first, second = (Watched(Path(str(get_testdata_file(name)))) for name in NAMES[:2])
+    in_time: list[bool] = []
+
+    def keep(event: evt.Event) -> int:
+        if not in_time:  # the answer to the first is held back until the second is read
+            in_time.append(second.read.wait(10))
+        return 0
+
+    ae = AE("PYNET")
+    handlers = [(evt.EVT_C_STORE, keep)]
+    if way == "move":
+        for one in (first, second):
+            ae.add_supported_context(one.sop_class_uid, one.transfer_syntax_uid)
+        peer = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+        sender = destination(peer.socket.getsockname()[1], [first, second])
+        assert sent(sender, [first, second]) == [0, 0]
+        sender.close()
+        peer.shutdown()
+    else:
+        ae.add_requested_context(StudyRootQueryRetrieveInformationModelGet)
+        for one in (first, second):
+            ae.add_requested_context(one.sop_class_uid, one.transfer_syntax_uid)
+        roles = [build_role(one.sop_class_uid, scp_role=True) for one in (first, second)]
+        query = Dataset()
+        query.QueryRetrieveLevel = "STUDY"
+        with Server(OpenProvider(serve_get([first, second]))) as server:
+            assoc = ae.associate("127.0.0.1", server.port, ext_neg=roles, evt_handlers=handlers)
+            answers = list(assoc.send_c_get(query, StudyRootQueryRetrieveInformationModelGet))
+            assoc.release()
+        assert answers[-1][0].NumberOfCompletedSuboperations == 2
+    assert in_time == [True]
 
 
 def test_nothing_is_sent_after_a_cancel() -> None:

@@ -5,6 +5,7 @@ Source: PS3.4 C.4.2 (C-MOVE), C.4.3 (C-GET).
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import structlog
 from django.conf import settings
@@ -80,10 +81,10 @@ def get(association: Association, context: Context, command: Command) -> None:
         return
     progress = Progress(association, context, command, len(objects))
     sender = BackOverAssociation(association, command)
-    for one in objects:
+    for one, following in zip_longest(objects, objects[1:]):
         if sender.cancelled:
             break
-        progress.done(one.sop_instance_uid, sender.send(one))
+        progress.done(one.sop_instance_uid, sender.send(one, following))
         progress.tell()
     progress.finish(cancelled=sender.cancelled)
 
@@ -107,11 +108,11 @@ def move(association: Association, context: Context, command: Command) -> None:
     )
     cancelled = False
     try:
-        for one in objects:
+        for one, following in zip_longest(objects, objects[1:]):
             cancelled = association.cancelled(command)
             if cancelled:
                 break
-            progress.done(one.sop_instance_uid, sender.send(one))
+            progress.done(one.sop_instance_uid, sender.send(one, following))
             progress.tell()
     except PeerUnreachableError as error:
         log.warning("destination unreachable", association=association.id, error=str(error))

@@ -5,7 +5,9 @@ Back over the same association (C-GET), or over a new one to another AE (C-MOVE)
 Source: PS3.4 C.4.2.2 and C.4.3.2.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain
 from typing import Protocol
 
 import structlog
@@ -60,6 +62,34 @@ def _unreadable(one: Retrievable, error: Exception) -> int:
     return PROCESSING_FAILURE
 
 
+class _Ahead:
+    """What goes next: its first chunk is read while the peer works on the object before it."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Retrievable, str, Iterator[Chunk]] | None = None
+
+    def begin(self, one: Retrievable, transfer_syntax_uid: str) -> None:
+        """Read the first chunk; an error in it comes when it is asked for."""
+        try:
+            chunks = iter(one.data_set(transfer_syntax_uid))
+            begun: Iterator[Chunk] = chain((next(chunks, b""),), chunks)
+        except Exception as error:
+            begun = _failing(error)
+        self._held = (one, transfer_syntax_uid, begun)
+
+    def data_set(self, one: Retrievable, transfer_syntax_uid: str) -> Iterable[Chunk]:
+        """Return the object's data set, begun or not."""
+        held, self._held = self._held, None
+        if held is not None and held[:2] == (one, transfer_syntax_uid):
+            return held[2]
+        return one.data_set(transfer_syntax_uid)
+
+
+def _failing(error: Exception) -> Iterator[Chunk]:
+    raise error
+    yield b""
+
+
 class BackOverAssociation:
     """C-GET: the peer that asked is the SCP of the sub-operations.
 
@@ -71,26 +101,39 @@ class BackOverAssociation:
         self._association = association
         self._request = request
         self._message_id = request.message_id
+        self._by_kind: dict[tuple[str, str], Context | None] = {}
+        self._ahead = _Ahead()
         self.cancelled = False
 
-    def send(self, one: Retrievable) -> int:
-        """Send, then wait for the answer, noticing a C-CANCEL before it."""
+    def send(self, one: Retrievable, following: Retrievable | None = None) -> int:
+        """Send, then wait for the answer, noticing a C-CANCEL before it.
+
+        Args:
+            one: what to send.
+            following: what will be sent after it.
+        """
         association = self._association
-        context = context_for(
-            association.contexts.values(), one.sop_class_uid, one.transfer_syntax_uid
-        )
+        context = self._context(one)
         if context is None:
             return SOP_CLASS_NOT_SUPPORTED
         self._message_id = self._message_id % 0xFFFF + 1
         command = store_command(one.sop_class_uid, one.sop_instance_uid, self._message_id)
         try:
-            chunks = one.data_set(context.transfer_syntax)
+            chunks = self._ahead.data_set(one, context.transfer_syntax)
             association.wire.send_stream(context.context_id, command, chunks)
         except WireError:
             raise
         except Exception as error:
             return _unreadable(one, error)
+        if following is not None and (next_context := self._context(following)) is not None:
+            self._ahead.begin(following, next_context.transfer_syntax)
         return self._answer()
+
+    def _context(self, one: Retrievable) -> Context | None:
+        kind = (one.sop_class_uid, one.transfer_syntax_uid)
+        if kind not in self._by_kind:
+            self._by_kind[kind] = context_for(self._association.contexts.values(), *kind)
+        return self._by_kind[kind]
 
     def _answer(self) -> int:
         while True:
@@ -130,9 +173,14 @@ class ToDestination:
         self._requestor: Requestor | None = None
         self._openings_left = MAX_OPENINGS
         self._by_kind: dict[tuple[str, str], Context | None] = {}
+        self._ahead = _Ahead()
 
-    def send(self, one: Retrievable) -> int:
+    def send(self, one: Retrievable, following: Retrievable | None = None) -> int:
         """Send and return the answer's status.
+
+        Args:
+            one: what to send.
+            following: what will be sent after it.
 
         Raises:
             PeerUnreachableError: the destination cannot be reached, or no more.
@@ -145,8 +193,9 @@ class ToDestination:
             return requestor.store(
                 context,
                 sop_instance_uid=one.sop_instance_uid,
-                chunks=one.data_set(context.transfer_syntax),
+                chunks=self._ahead.data_set(one, context.transfer_syntax),
                 originator=self._originator,
+                meanwhile=partial(self._begin, requestor, following),
             )
         except (WireError, CommandError) as error:
             log.warning("sub-operation failed", peer=self._peer["called_ae"], error=str(error))
@@ -155,6 +204,10 @@ class ToDestination:
             return PROCESSING_FAILURE
         except Exception as error:
             return _unreadable(one, error)
+
+    def _begin(self, requestor: Requestor, following: Retrievable | None) -> None:
+        if following is not None and (context := self._context(requestor, following)) is not None:
+            self._ahead.begin(following, context.transfer_syntax)
 
     def _open(self) -> Requestor:
         if self._requestor is None:

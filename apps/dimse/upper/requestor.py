@@ -5,7 +5,7 @@ Source: PS3.8 9.2, PS3.7 9.1.1 (C-STORE), 9.1.5 (C-ECHO).
 
 import contextlib
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 
 from apps.core.certificates import Certificate
@@ -247,12 +247,23 @@ class Requestor:
         sop_instance_uid: str,
         chunks: Iterable[Chunk],
         originator: tuple[str, int] | None = None,
+        meanwhile: Callable[[], object] | None = None,
     ) -> int:
-        """Send C-STORE, return the status. See `send_stream` for errors of `chunks`."""
+        """Send C-STORE, return the status. See `send_stream` for errors of `chunks`.
+
+        Args:
+            context: to send it in.
+            sop_instance_uid: of the object.
+            chunks: its data set.
+            originator: of a C-MOVE, AE title and message ID.
+            meanwhile: called when all is sent, before the answer is waited for.
+        """
         command = store_command(
             context.abstract_syntax, sop_instance_uid, self.next_message_id(), originator
         )
         self.wire.send_stream(context.context_id, command, chunks)
+        if meanwhile is not None:
+            meanwhile()
         return self.read_response().status
 
     def read_response(self) -> Command:
