@@ -26,7 +26,7 @@ from apps.studies.services import instances_record
 
 DICOM = "application/dicom"
 TAKEN = (DICOM, JSON, XML)
-BATCH = 64
+BATCH = 16  # recorded while the next is received
 Reading = Callable[[MultipartReader], Iterator[Staged | Outcome]]
 
 
