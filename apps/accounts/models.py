@@ -157,7 +157,7 @@ class AccessGrant(models.Model):
                 condition=models.Q(patient_key=None) ^ models.Q(exam_key=None),
             ),
             models.UniqueConstraint(
-                fields=["grantee", "patient_key", "exam_key", "reason"],
+                fields=["grantee", "exam_key", "patient_key", "reason"],
                 nulls_distinct=False,
                 condition=models.Q(revoked_at=None),
                 name="grant_once",

@@ -95,18 +95,27 @@ def require(actor: Actor, permission: Permission) -> None:
 
 def granted_exams(actor: Actor, at: datetime.datetime | None = None) -> QuerySet:
     """Return the keys of the exams granted to the actor."""
-    return _live(actor, at).filter(exam_key__isnull=False).values("exam_key")
+    return _live(actor.grantees, at).filter(exam_key__isnull=False).values("exam_key")
+
+
+def exam_grants(actor: Actor) -> list[QuerySet[AccessGrant]]:
+    """Return the live grants on exams, holder by holder: each in the order of `grant_once`."""
+    return [
+        _live([grantee], None).filter(exam_key__isnull=False) for grantee in sorted(actor.grantees)
+    ]
 
 
 def granted_patients(actor: Actor, at: datetime.datetime | None = None) -> QuerySet:
     """Return the keys of the patients granted to the actor."""
-    return _live(actor, at).filter(patient_key__isnull=False).values("patient_key")
+    # A grant names one of the two; saying both lets `grant_once` lead to it.
+    live = _live(actor.grantees, at).filter(exam_key=None, patient_key__isnull=False)
+    return live.values("patient_key")
 
 
-def _live(actor: Actor, at: datetime.datetime | None) -> QuerySet[AccessGrant]:
+def _live(grantees: Collection[str], at: datetime.datetime | None) -> QuerySet[AccessGrant]:
     when = at or clock.now()
     return AccessGrant.objects.filter(
-        Q(expires_at=None) | Q(expires_at__gt=when), grantee__in=actor.grantees, revoked_at=None
+        Q(expires_at=None) | Q(expires_at__gt=when), grantee__in=grantees, revoked_at=None
     )
 
 
@@ -125,4 +134,4 @@ def _has_grant(actor: Actor, facts: Facts) -> bool:
     named = Q(exam_key__in=list(facts.exam_ids))
     if facts.patient_id is not None:
         named |= Q(patient_key=facts.patient_id)
-    return _live(actor, None).filter(named).exists()
+    return _live(actor.grantees, None).filter(named).exists()

@@ -2,12 +2,10 @@
 
 import contextlib
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import takewhile
-from queue import Queue
-from threading import Event
 
 import structlog
 
@@ -22,14 +20,12 @@ from apps.archive.storage import (
 )
 
 log = structlog.get_logger(__name__)
-_Arrived = Queue[Future["Staged | None"] | None]
 
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 8
 META_BYTES = 64 * 1024
 UIDS_WITHIN = 4096
 SYNCED_AT_ONCE = 8
-STAGED_AHEAD = 16
 LATE_BYTES = 1 << 20  # that wait to be hashed
 SHORT_BYTES = 8 << 20  # of an object whose sync a transaction may wait for
 
@@ -250,57 +246,41 @@ def stage_part10(chunks: Iterator[bytes]) -> Staged | None:
     Raises:
         StorageError: the archive could not take it; what came is removed.
     """
-    return _finished(_part10_received(chunks))
+    incoming = _part10_received(chunks)
+    return _finished(incoming) if incoming else None
 
 
 def stage_each(files: Iterable[Iterator[bytes]]) -> Iterator[Staged | None]:
     """Stage Part 10 files as they come, in order; None for what is no such file.
 
-    They are received in a thread beside the caller's, who may record meanwhile. Up to
-    `SYNCED_AT_ONCE` are hashed and synced together while the next is received: the disk syncs many
+    Up to `SYNCED_AT_ONCE` wait for the disk together while the next is received: it syncs many
     files in little more time than one. Where it does not come to its end, what waits is removed.
 
     Raises:
         StorageError: the archive could not take one; what came of it is removed.
-        Exception: what `files` raised, after what came before it.
     """
-    arrived: _Arrived = Queue(STAGED_AHEAD)
-    stopped = Event()
-    with ThreadPoolExecutor(SYNCED_AT_ONCE + 1, thread_name_prefix="stage") as pool:
-        pool.submit(_receive_each, files, pool, arrived, stopped)
+    syncing: deque[Future[Staged] | None] = deque()
+    with ThreadPoolExecutor(SYNCED_AT_ONCE, thread_name_prefix="sync") as pool:
         try:
-            for future in iter(arrived.get, None):
-                yield future.result()
+            for chunks in files:
+                incoming = _part10_received(chunks)
+                for _ in chunks:
+                    pass  # of what is no such file
+                syncing.append(pool.submit(_finished, incoming) if incoming else None)
+                if len(syncing) > SYNCED_AT_ONCE:
+                    yield _result(syncing)
+            while syncing:
+                yield _result(syncing)
         except BaseException:
-            stopped.set()
-            for future in iter(arrived.get, None):
-                if future.exception() is None and (staged := future.result()):
-                    with contextlib.suppress(StorageError):  # the sweeper removes it
-                        discard_staged(staged)
+            for future in filter(None, syncing):
+                with contextlib.suppress(StorageError):  # removed already
+                    discard_staged(future.result())
             raise
 
 
-def _receive_each(
-    files: Iterable[Iterator[bytes]],
-    pool: ThreadPoolExecutor,
-    arrived: _Arrived,
-    stopped: Event,
-) -> None:
-    """Hand over a future of each file, then None; end early where the caller has stopped."""
-    try:
-        for chunks in files:
-            incoming = _part10_received(takewhile(lambda _: not stopped.is_set(), chunks))
-            arrived.put(pool.submit(_finished, incoming))
-            if stopped.is_set():
-                break
-            for _ in chunks:
-                pass  # of what is no such file
-    except BaseException as error:
-        failed: Future[Staged | None] = Future()
-        failed.set_exception(error)
-        arrived.put(failed)
-    finally:
-        arrived.put(None)
+def _result(syncing: deque[Future[Staged] | None]) -> Staged | None:
+    future = syncing.popleft()
+    return future.result() if future else None
 
 
 def _part10_received(chunks: Iterator[bytes]) -> IncomingObject | None:
@@ -331,9 +311,7 @@ def _part10_received(chunks: Iterator[bytes]) -> IncomingObject | None:
     return incoming
 
 
-def _finished(incoming: IncomingObject | None) -> Staged | None:
-    if incoming is None:
-        return None
+def _finished(incoming: IncomingObject) -> Staged:
     try:
         return incoming.finish()
     except BaseException:

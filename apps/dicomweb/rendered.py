@@ -29,7 +29,6 @@ from apps.studies.imaging import (
     referenced,
     render_frame,
     render_referenced,
-    shown_by,
 )
 from apps.studies.retrieve import Item, PixelBytes, read_header
 
@@ -57,21 +56,9 @@ def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespon
 
 
 def rendition(
-    request: HttpRequest,
-    item: Item,
-    identity: Identity | None,
-    frames: str,
-    state: Item | None = None,
+    request: HttpRequest, item: Item, identity: Identity | None, frames: str
 ) -> HttpResponseBase:
-    """Show an instance: a PDF and a video as they are, else a picture of a frame.
-
-    Args:
-        request: what says how.
-        item: the instance; a presentation state stands for what it refers to.
-        identity: what goes out in place of its identity as received.
-        frames: the number of a frame.
-        state: a presentation state to show it by.
-    """
+    """Show an instance: a PDF and a video as they are, else a picture of a frame."""
     if item.sop_class_uid == ENCAPSULATED_PDF:
         chosen(accepted(request), (PDF,))
         document = _document(read_header(item))
@@ -79,11 +66,7 @@ def rendition(
     if item.transfer_syntax_uid in VIDEO:
         return _video(request, item)
     number = frame_number(frames)
-    if state is not None:
-        _require_no_window(request)
-        shown: Referenced | None = shown_by(state, item=item, number=number, identity=identity)
-    else:
-        shown = _shown(request, item, number)
+    shown = _shown(request, item, number)
     if shown is not None:
         item, identity, number = shown.item, shown.identity, shown.number
     rendering = replace(_rendering(request), annotations=_annotations(request, item, identity))
@@ -94,15 +77,11 @@ def _shown(request: HttpRequest, item: Item, picture: int) -> Referenced | None:
     """Return what a presentation state shows; None of what is none that is drawn."""
     if item.sop_class_uid not in DRAWN:
         return None
-    _require_no_window(request)
-    actor = request.actor  # type: ignore[attr-defined]
-    return referenced(actor=actor, door=DOOR, state=item, picture=picture)
-
-
-def _require_no_window(request: HttpRequest) -> None:
     if request.GET.get("window"):
         message = "A presentation state says the window itself; ask without window."
         raise MalformedError(message)
+    actor = request.actor  # type: ignore[attr-defined]
+    return referenced(actor=actor, door=DOOR, state=item, picture=picture)
 
 
 def _video(request: HttpRequest, item: Item) -> HttpResponseBase:

@@ -26,7 +26,7 @@ from apps.studies.services import instances_record
 
 DICOM = "application/dicom"
 TAKEN = (DICOM, JSON, XML)
-BATCH = 16  # recorded while the next is received
+BATCH = 64
 Reading = Callable[[MultipartReader], Iterator[Staged | Outcome]]
 
 

@@ -1,7 +1,7 @@
 """Reading orders, exams and the catalogue. What the actor may not see does not exist."""
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from django.db.models import Prefetch, Q, QuerySet
 
@@ -78,6 +78,35 @@ def exams_granted_to(
     named = exams.filter(pk__in=policy.granted_exams(actor)).values("pk").order_by()
     of_patients = exams.filter(order__patient__in=policy.granted_patients(actor)).values("pk")
     return exams.filter(pk__in=named.union(of_patients.order_by()))
+
+
+def newest_exams_granted_to(
+    actor: Actor,
+    count: int,
+    *,
+    which: Callable[[str], Q] = lambda _: Q(),
+    permission: Permission = Permission.ORDER_READ,
+) -> QuerySet[RequestedProcedure]:
+    """Return the newest of `exams_granted_to`, newest first.
+
+    Read from each holder's newest grant on until there are enough, however many there are.
+
+    Args:
+        actor: who asks; only its grants count.
+        count: how many at most.
+        which: given the lookup of an exam's key, the filter for those wanted.
+        permission: held by the grants.
+    """
+    exams = RequestedProcedure.objects.all()
+    if permission not in actor.granted or not actor.grantees:
+        return exams.none()
+    named = [
+        grants.filter(which("exam_key")).order_by("-exam_key").values("exam_key").distinct()[:count]
+        for grants in policy.exam_grants(actor)
+    ]
+    of_patients = exams.filter(which("pk"), order__patient__in=policy.granted_patients(actor))
+    newest = of_patients.order_by("-pk").values("pk")[:count].union(*named)
+    return exams.filter(pk__in=newest).order_by("-pk")[:count]
 
 
 def exam_access(

@@ -8,7 +8,7 @@
 | cancelled (withdrawn) | as preliminary: its text is nobody's word any more |
 """
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts import policy
 from apps.accounts.domain import Permission
@@ -20,8 +20,9 @@ UNRELEASED = ("preliminary", "cancelled")
 
 
 def _with_exams(exams: QuerySet) -> Q:
+    # Looked up for each report of a page; for many PostgreSQL makes the list of all by itself.
     links = Report.requested_procedures.through.objects
-    return Q(pk__in=links.filter(requestedprocedure__in=exams).values("report"))
+    return Q(Exists(links.filter(report=OuterRef("pk"), requestedprocedure__in=exams)))
 
 
 FIELDS = policy.Fields(exams=_with_exams)

@@ -5,6 +5,7 @@ autumn has rows of its own and the one that spring skips has none.
 """
 
 import datetime
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ from apps.accounts.models import Site
 from apps.core.actors import Actor
 from apps.core.status import status_words
 from apps.core.words import clock, minutes_words
-from apps.orders.models import RequestedProcedure
+from apps.orders.models import Procedure, RequestedProcedure
 from apps.patients.models import Patient
 from apps.patients.selectors import current
 from apps.scheduling import wall_time
@@ -230,15 +231,17 @@ def _items(actor: Actor, columns: list[Column]) -> list[Item]:
         .select_related(None)
         .select_related(
             "appointment",
-            "requested_procedure__procedure",
             "requested_procedure__order__patient__survivor",
         )
         .filter(site=site, start_date__range=(min(dates), max(dates)))
         .order_by("start_at", "pk")
     )
+    catalogue = Procedure.objects.in_bulk()
     items: list[Item] = []
     for step in steps:
-        step.site = site  # one object for all, as the rooms are
+        step.site = site  # one object for all, as the rooms and the catalogue's lines are
+        exam = step.requested_procedure
+        exam.procedure = catalogue.get(exam.procedure_id) if exam.procedure_id else None
         appointment = step.appointment
         if appointment is None:
             column = by_place.get((step.scheduled_station_ae_title, step.start_date))
@@ -290,11 +293,14 @@ def _placed(step: ScheduledStep, column: Column, span: Span) -> Item:
 
 def _share(items: list[Item]) -> None:
     """Halve the places of two that overlap, of which at most one holds its place."""
+    by_column: dict[int, list[Item]] = defaultdict(list)
+    for item in items:
+        by_column[item.column].append(item)
     for item in items:
         if item.holds:
             continue
-        for other in items:
-            if other is not item and other.column == item.column and other.span.overlaps(item.span):
+        for other in by_column[item.column]:
+            if other is not item and other.span.overlaps(item.span):
                 item.half, other.half = "b", other.half or "a"
 
 

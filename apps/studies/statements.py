@@ -57,6 +57,7 @@ def _by_orm(model: type[Model]) -> Callable[[Q], sql.Sql]:
     def by_orm(q: Q) -> sql.Sql:
         rows = model._default_manager.filter(q).values("pk")  # noqa: SLF001 - public
         statement, values = rows.query.sql_with_params()
-        return f"{ALIAS[model]}.id IN ({statement})", list(values)
+        one = f"SELECT 1 FROM ({statement}) AS one(id) WHERE one.id = {ALIAS[model]}.id"  # noqa: S608 - compiled
+        return f"EXISTS ({one})", list(values)
 
     return by_orm

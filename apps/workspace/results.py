@@ -8,16 +8,16 @@ import datetime
 from copy import copy
 from dataclasses import dataclass, replace
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from apps.core.actors import Actor
 from apps.core.status import status_words
 from apps.core.words import as_date
 from apps.orders.models import RequestedProcedure
-from apps.orders.selectors import exam_access, exams_granted_to
+from apps.orders.selectors import exam_access, exams_granted_to, newest_exams_granted_to
 from apps.patients.domain import fold
 from apps.patients.models import Patient
-from apps.reports.domain import Section
+from apps.reports.domain import RELEASED, Section
 from apps.reports.models import Report, ReportVersion
 from apps.reports.selectors import exam_report_states
 from apps.studies.models import Study
@@ -104,14 +104,12 @@ def results_of(actor: Actor, *, show: str = "mine", text: str = "") -> list[Resu
     who = by_grant(actor)
     if show == "mine":
         who = replace(who, grantees=frozenset({actor.key}))
-    rows = exams_granted_to(who)
+    which = _waiting if show == "waiting" else _any
     if text:
-        rows = rows.filter(_matching(text))
-    states = _released()
-    if show == "waiting":
-        rows = rows.exclude(states)
-    exams = exams_for(who, rows.order_by("-pk")[:MOST])
-    found = _results(exams)
+        rows = exams_granted_to(who).filter(_matching(text), which("pk")).order_by("-pk")[:MOST]
+    else:
+        rows = newest_exams_granted_to(who, MOST, which=which)
+    found = _results(exams_for(who, rows))
     return sorted(found, key=lambda r: (_day(r), r.pk), reverse=True)
 
 
@@ -120,11 +118,11 @@ def result_counts(actor: Actor) -> dict[str, str]:
     who = by_grant(actor)
     mine = replace(who, grantees=frozenset({actor.key}))
     rows = {
-        "mine": exams_granted_to(mine),
-        "practice": exams_granted_to(who),
-        "waiting": exams_granted_to(who).exclude(_released()),
+        "mine": newest_exams_granted_to(mine, MOST + 1),
+        "practice": newest_exams_granted_to(who, MOST + 1),
+        "waiting": newest_exams_granted_to(who, MOST + 1, which=_waiting),
     }
-    counts = {show: found[: MOST + 1].count() for show, found in rows.items()}
+    counts = {show: found.count() for show, found in rows.items()}
     return {show: f"{MOST}+" if count > MOST else str(count) for show, count in counts.items()}
 
 
@@ -158,8 +156,15 @@ def _state(exam: Exam, report: str | None) -> str:
     return exam.status
 
 
-def _released() -> Q:
-    return Q(reports__status__in=("final", "appended", "corrected"))
+def _any(exam: str) -> Q:
+    return Q()
+
+
+def _waiting(exam: str) -> Q:
+    """Return the filter for exams without a signed report, given the lookup of their key."""
+    links = Report.requested_procedures.through.objects
+    signed = links.filter(requestedprocedure=OuterRef(exam), report__status__in=RELEASED)
+    return Q(~Exists(signed))
 
 
 def _matching(text: str) -> Q:

@@ -24,10 +24,8 @@ _SETTINGS = {
     "listen_addresses": "''",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": "256MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "128MB",
-    "effective_cache_size": "2GB",
     "random_page_cost": "1.1",
     "jit": "off",  # its planning time exceeds what our short queries cost
     "wal_compression": "on",
@@ -72,7 +70,7 @@ class Postgres:
 
     def configure(self) -> None:
         """Write our settings; `ALTER SYSTEM` still wins over them."""
-        settings = _SETTINGS | (_DURABLE if self.durable else _FLEETING)
+        settings = _SETTINGS | _caches() | (_DURABLE if self.durable else _FLEETING)
         settings["unix_socket_directories"] = f"'{self.folder}'"
         text = "".join(f"{key} = {value}\n" for key, value in settings.items())
         (self.data / "isocenter.conf").write_text(text)
@@ -133,6 +131,27 @@ class Postgres:
             raise UpError(f"PostgreSQL's data folder could not be made:\n{result.stderr[-2000:]}")
         # Not synced above, file by file, but once, before anything is stored in it.
         os.sync()
+
+
+def _caches() -> dict[str, str]:
+    """Let the server keep an eighth of the memory we may use, and count on half being its cache.
+
+    An index of a million studies is larger than 256 MB: what it reads again from the system's own
+    cache made a page by date take half as long again (docs/performance.md, Scale).
+    """
+    allowed = memory_allowed() >> 20
+    shared = max(256, min(allowed // 8, 4096))
+    return {"shared_buffers": f"{shared}MB", "effective_cache_size": f"{max(2048, allowed // 2)}MB"}
+
+
+def memory_allowed() -> int:
+    """Return the bytes of memory of this machine, or fewer where its container has a limit."""
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:
+        return installed
+    return min(installed, int(limit)) if limit.isdecimal() else installed
 
 
 def server_environment() -> dict[str, str]:

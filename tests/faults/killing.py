@@ -37,11 +37,24 @@ def _end(*pids: int) -> set[int]:
     return set(pids)
 
 
+def _running(made: Product, name: str) -> int:
+    """Return the process id of a program, once it runs.
+
+    The beat may be between two lives: after an outage of the database it notices at its next look
+    that its lock is lost, and ends by itself.
+    """
+    for _ in ticks(RECOVERY_S):
+        state = made.supervisor.states()[name]
+        if state["statename"] == "RUNNING":
+            return int(state["pid"])
+    raise AssertionError(f"{name} does not run: {state}")
+
+
 def _program(name: str) -> Kill:
     """Kill a program with all its processes, in one blow."""
 
     def kill(made: Product) -> set[int]:
-        pid = made.pid(name)
+        pid = _running(made, name)
         return _end(pid, *children(pid))
 
     return kill
@@ -52,7 +65,7 @@ def _one_of(name: str) -> Kill:
 
     def kill(made: Product) -> set[int]:
         for _ in ticks(RECOVERY_S):
-            if found := children(made.pid(name)):
+            if found := children(_running(made, name)):
                 return _end(random.choice(found))
         raise AssertionError(f"{name} started no process")
 

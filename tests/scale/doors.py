@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import http.cookiejar
 import math
-import random
 import socket
 import statistics
 import time
@@ -21,13 +20,14 @@ from pynetdicom.sop_class import (  # type: ignore[attr-defined]
 )
 
 from tests.scale.workload import (
-    EIGHT,
-    Ask,
     EightQuery,
     find_identifier,
     worklist_identifier,
 )
 
+Asker = Callable[[EightQuery, dict[str, str]], int]
+"""Asks once and returns how many answers came."""
+WARMING = 5
 FIND = {
     "find": (StudyRootQueryRetrieveInformationModelFind, find_identifier),
     "worklist": (ModalityWorklistInformationFind, worklist_identifier),
@@ -54,23 +54,14 @@ class Doors:
     username: str = "admin"
     ae_title: str = "ISOCENTER"
 
-    def measure(self, ask: Ask, count: int, seed: int = 1) -> dict[str, Latency]:
-        """Ask each of the eight so many times, each time with other keys."""
-        found = {}
-        with contextlib.ExitStack() as stack:
-            askers = {
-                "qido": stack.enter_context(self.qido()),
-                "reading": stack.enter_context(self.page("/reading/")),
-                "find": stack.enter_context(self.dimse("find")),
-                "worklist": stack.enter_context(self.dimse("worklist")),
-            }
-            for query in EIGHT:
-                keys = query.keys(ask, random.Random(seed), count + 5)
-                found[query.name] = timed(askers[query.door], query, keys)
-        return found
+    def asker(self, door: str) -> contextlib.AbstractContextManager[Asker]:
+        """Open the door of a query."""
+        if door == "qido":
+            return self.qido()
+        return self.page("/reading/") if door == "reading" else self.dimse(door)
 
     @contextlib.contextmanager
-    def qido(self) -> Iterator[Callable[[EightQuery, dict[str, str]], int]]:
+    def qido(self) -> Iterator[Asker]:
         """One connection that stays open, with a token."""
         address = urlsplit(self.url)
         connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=60)
@@ -90,7 +81,7 @@ class Doors:
         connection.close()
 
     @contextlib.contextmanager
-    def page(self, path: str) -> Iterator[Callable[[EightQuery, dict[str, str]], int]]:
+    def page(self, path: str) -> Iterator[Asker]:
         """A page, signed in as a person."""
         cookies = self.sign_in()
         address = urlsplit(self.url)
@@ -122,7 +113,7 @@ class Doors:
         return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
     @contextlib.contextmanager
-    def dimse(self, service: str) -> Iterator[Callable[[EightQuery, dict[str, str]], int]]:
+    def dimse(self, service: str) -> Iterator[Asker]:
         """One association that stays open."""
         context, identifier = FIND[service]
         entity = AE(ae_title="SCALE")
@@ -142,15 +133,27 @@ class Doors:
         association.release()
 
 
-def timed(
-    ask: Callable[[EightQuery, dict[str, str]], int], query: EightQuery, keys: list[dict[str, str]]
-) -> Latency:
-    """Ask once for each set of keys; the first five warm up and do not count."""
-    took, answers = [], []
-    for one in keys:
-        began = time.perf_counter()
-        answers.append(ask(query, one))
-        took.append((time.perf_counter() - began) * 1000)
-    took, answers = sorted(took[5:]), answers[5:]
-    p95 = took[min(len(took) - 1, math.ceil(0.95 * len(took)) - 1)]
-    return Latency(statistics.median(took), p95, statistics.median(answers))
+def beside(
+    query: EightQuery, first: tuple[Asker, list[dict[str, str]]],
+    second: tuple[Asker, list[dict[str, str]]],
+) -> tuple[Latency, Latency]:  # fmt: skip
+    """Ask two installations in turn, once for each set of keys, so that what else the machine does
+    meets both; the first few warm up and do not count."""
+    times: tuple[list[float], list[float]] = ([], [])
+    answers: tuple[list[int], list[int]] = ([], [])
+    for number, pair in enumerate(zip(first[1], second[1], strict=True)):
+        for which in (0, 1) if number % 2 else (1, 0):
+            began = time.perf_counter()
+            found = (first, second)[which][0](query, pair[which])
+            took = (time.perf_counter() - began) * 1000
+            if number >= WARMING:
+                times[which].append(took)
+                answers[which].append(found)
+    return latency(times[0], answers[0]), latency(times[1], answers[1])
+
+
+def latency(took: list[float], answers: list[int]) -> Latency:
+    """Sum the times of one query up."""
+    ordered = sorted(took)
+    p95 = ordered[math.ceil(0.95 * len(ordered)) - 1]
+    return Latency(statistics.median(ordered), p95, statistics.median(answers))

@@ -20,9 +20,11 @@ from apps.core import clock
 from apps.core.actors import system_actor
 from apps.demo.synthetic.load import synthetic_load
 from apps.dicomweb.qido import parse
+from apps.orders.selectors import newest_exams_granted_to
 from apps.studies.query import Level, Query, search
 from apps.worklists.reading.selectors import reading_list
 from apps.worklists.selectors import modality_worklist
+from apps.workspace.results import result_access
 from tests.scale.workload import EIGHT, EightQuery, worklist_identifier
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(240)]
@@ -141,24 +143,72 @@ def faults_of_pages() -> dict[str, list[str]]:
         " (SELECT max(value) FROM patients_patientidentifier)",
         (),
     )
-    client = Client()
-    client.force_login(User.objects.get(username="all"), settings.AUTHENTICATION_BACKENDS[0])
     result = {}
     for path in (
         *(f"/perform/{room}/", f"/reports/{report}/", f"/patients/{patient}/"),
         *("/patients/?q=Smith", f"/patients/?q={number}", "/audit/?q=Smith", "/attention/"),
         *("/palette/?q=Smith", f"/palette/?q={number}"),
     ):
-        with CaptureQueriesContext(connection) as captured:
-            assert client.get(path).status_code == 200, path
-        if wrong := [
-            f"{node['Node Type']} of {node['Relation Name']}"
-            for plan in explained(captured)
-            for node in nodes(plan)
-            if node["Node Type"] == "Seq Scan" and node["Relation Name"] in large
-        ]:
+        found = nodes_of_page("all", path)
+        if wrong := whole(found, large):
             result[path] = wrong
     return result
+
+
+def nodes_of_page(username: str, path: str) -> list[dict[str, Any]]:
+    """What the plans of a page consist of."""
+    client = Client()
+    client.force_login(User.objects.get(username=username), settings.AUTHENTICATION_BACKENDS[0])
+    with CaptureQueriesContext(connection) as captured:
+        assert client.get(path).status_code == 200, path
+    return [node for plan in explained(captured) for node in nodes(plan)]
+
+
+def whole(found: list[dict[str, Any]], large: set[str]) -> list[str]:
+    """Large tables that are read whole."""
+    return [
+        f"{node['Node Type']} of {node['Relation Name']}"
+        for node in found
+        if node["Node Type"] == "Seq Scan" and node["Relation Name"] in large
+    ]
+
+
+def referrer_and_exam() -> tuple[User, int]:
+    """A referrer with many exams, and one of them that was read."""
+    [(key, exam)] = ask(
+        "SELECT u.id, max(g.exam_key) FROM accounts_accessgrant g"
+        " JOIN accounts_user u ON g.grantee = 'user:' || u.id"
+        " JOIN worklists_readingitem i ON i.requested_procedure_id = g.exam_key"
+        " GROUP BY 1 ORDER BY count(*) DESC LIMIT 1",
+        (),
+    )
+    return User.objects.get(pk=key), exam
+
+
+def faults_of_portal() -> dict[str, list[str]]:
+    """What reads a large table whole for a referrer; or, for one exam, more than its own grants."""
+    large = large_tables()
+    user, exam = referrer_and_exam()
+    one = f"/portal/{exam}/?q=nobody"
+    result = {}
+    for path in ("/portal/", "/portal/?show=practice", "/portal/?show=waiting", one):
+        if wrong := whole(nodes_of_page(user.username, path), large):
+            result[path] = wrong
+    with CaptureQueriesContext(connection) as captured:
+        result_access(actor_for_user(user), exam)
+    if (read := grants_read(captured)) > 20:
+        result["result"] = [f"{read} grants"]
+    return result
+
+
+def grants_read(captured: CaptureQueriesContext) -> float:
+    """The most grants that a step of these plans found."""
+    return max(
+        node["Actual Rows"]
+        for plan in explained(captured)
+        for node in nodes(plan)
+        if node.get("Relation Name") == "accounts_accessgrant"
+    )
 
 
 def read_beside(query: EightQuery, keys: dict[str, str]) -> float:
@@ -175,6 +225,11 @@ def test_each_query_goes_along_its_index(loaded, settings):
     settings.ISOCENTER_OPEN_AE = True
     assert faults_of_all() == {}
     assert faults_of_pages() == {}
+    assert faults_of_portal() == {}
+    actor = actor_for_user(referrer_and_exam()[0])
+    with CaptureQueriesContext(connection) as captured:
+        assert len(newest_exams_granted_to(actor, 5)) == 5
+    assert grants_read(captured) <= 10  # of a thousand: each exam may be granted twice
     by_name = EIGHT[1]
     assert read_beside(by_name, {"PatientName": "S*"}) == by_name.limit + 1
     assert read_beside(by_name, {"PatientName": "Smith*"}) <= by_name.limit + 1

@@ -31,10 +31,7 @@ class PresentationError(UndecodableError):
     """A presentation state asks for what is not drawn here, or for what cannot be."""
 
     code = "studies.cannot-present"
-    message = (
-        "The presentation state cannot be drawn: an attribute is missing or has a wrong value, or "
-        "it asks for what is not drawn here."
-    )
+    message = "The presentation state cannot be drawn."
 
 
 @dataclass(frozen=True, slots=True)
