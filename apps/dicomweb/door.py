@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
@@ -75,8 +76,17 @@ def door(
 
 
 def base_address(request: HttpRequest) -> str:
-    """Return our absolute address, as the client reached it."""
-    return f"{request.scheme}://{request.get_host()}/dicom-web"
+    """Return our absolute address, as the client reached it.
+
+    Some clients, such as dicomweb-client, leave the port out of Host: then it is the one that we
+    listen at, unless a proxy stands before us.
+    """
+    host, port = request.get_host(), request.META.get("SERVER_PORT")
+    unnamed = ("443" if request.is_secure() else "80", "0", None)  # 0: a socket without one
+    lacks_port = ":" not in host.rpartition("]")[2]
+    if lacks_port and not settings.USE_X_FORWARDED_HOST and port not in unnamed:
+        host = f"{host}:{port}"
+    return f"{request.scheme}://{host}/dicom-web"
 
 
 def _forged(request: HttpRequest) -> bool:

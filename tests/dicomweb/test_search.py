@@ -97,6 +97,27 @@ def test_keys_that_are_not_searchable_are_named_in_a_warning(web, filed):
     assert "00101030" in answer["Warning"]
 
 
+@pytest.mark.parametrize(
+    ("host", "port", "proxy", "address"),
+    [
+        ("pacs.example", "8000", False, "pacs.example:8000"),  # a client that leaves it out
+        ("pacs.example:81", "8000", False, "pacs.example:81"),
+        ("[::1]", "8000", False, "[::1]:8000"),
+        ("pacs.example", "80", False, "pacs.example"),
+        ("pacs.example", "0", False, "pacs.example"),  # a socket without a port
+        ("pacs.example", "8000", True, "pacs.example"),
+    ],
+)
+def test_addresses_have_the_port_that_was_reached(  # noqa: PLR0917 - parameters
+    web, filed, settings, host, port, proxy, address
+):
+    settings.ALLOWED_HOSTS, settings.USE_X_FORWARDED_HOST = ["*"], proxy
+    uid = filed["P1"]
+    asked = f"/dicom-web/studies?StudyInstanceUID={uid}"
+    [row] = web.get(asked, headers={"Host": host}, SERVER_PORT=port).json()
+    assert row["00081190"]["Value"] == [f"http://{address}/dicom-web/studies/{uid}"]
+
+
 def test_addresses_are_those_of_the_proxy(web, filed, settings):
     """With ISOCENTER_BEHIND_PROXY (PS3.18 8.2: addresses that the client can use)."""
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -90,11 +90,6 @@ def viewer(running_product: Product, ohif: Path, shared_data: Path, token: str) 
         yield f"http://127.0.0.1:{port}"
 
 
-@pytest.fixture(scope="module")
-def token(running_product: Product) -> str:
-    return running_product.token()
-
-
 @pytest.fixture
 def files(shared_data: Path) -> list[Path]:
     """A real series of MR, and what highdicom made over it."""
@@ -126,17 +121,13 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_ohif_loads_a_study(  # noqa: PLR0917 - fixtures
-    running_product: Product,
     viewer: str,
-    token: str,
+    client: DICOMwebClient,
     files: list[Path],
     page: Page,
     dcmtk: Callable[[str], str],
     tmp_path: Path,
 ) -> None:
-    client = DICOMwebClient(
-        f"{running_product.url}/dicom-web", headers={"Authorization": f"Bearer {token}"}
-    )
     objects = [dcmread(file) for file in files]
     client.store_instances(objects)
     images = [file for file, ds in zip(files, objects, strict=True) if ds.Modality == "MR"]
