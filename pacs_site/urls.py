@@ -21,4 +21,5 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
 ]
 
+handler404 = "pacs_site.outage.absent"
 handler500 = "pacs_site.outage.failed"

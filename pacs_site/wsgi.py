@@ -1,9 +1,11 @@
 """Django as WSGI: everything but `/live/` runs here, in worker threads."""
 
 import os
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO, cast
 
 import django
+from django.conf import settings
 from django.core.handlers.wsgi import LimitedStream, WSGIHandler, WSGIRequest
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
@@ -33,5 +35,27 @@ class Handler(WSGIHandler):
     request_class = Request
 
 
+class ClientHandler(Handler):
+    """For a client with a token: without `MIDDLEWARE_OF_PAGES`."""
+
+    def load_middleware(self, is_async: bool = False) -> None:  # noqa: FBT001, FBT002 - Django's
+        """Build the chain of the middleware that is left."""
+        whole = settings.MIDDLEWARE
+        settings.MIDDLEWARE = [one for one in whole if one not in settings.MIDDLEWARE_OF_PAGES]
+        try:
+            super().load_middleware(is_async)
+        finally:
+            settings.MIDDLEWARE = whole
+
+
 django.setup(set_prefix=False)
-application = Handler()
+
+from apps.accounts.authentication import token_of  # noqa: E402 - Django is set up first
+
+_pages, _clients = Handler(), ClientHandler()
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Answer one request."""
+    client = environ["PATH_INFO"].startswith(STREAMED) and token_of(environ)
+    return (_clients if client else _pages)(environ, start_response)

@@ -1,5 +1,6 @@
 """Who makes an HTTP request: a bearer token, else the session."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest
@@ -19,7 +20,12 @@ def client_address(request: HttpRequest) -> str:
 
 def bearer_token(request: HttpRequest) -> str:
     """Return the token of `Authorization: Bearer`, or an empty text."""
-    scheme, _, token = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+    return token_of(request.META)
+
+
+def token_of(environ: Mapping[str, Any]) -> str:
+    """Return the same from a request's environment."""
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 

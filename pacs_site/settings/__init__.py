@@ -70,6 +70,19 @@ MIDDLEWARE = [
     "apps.accounts.middleware.ActorMiddleware",
 ]
 
+# What a page in a browser needs, and its session: a DICOMweb client with a token goes without
+# (`pacs_site.wsgi`). No browser shows as a page, or in a frame, what it asked for with a token.
+MIDDLEWARE_OF_PAGES = [
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "pacs_site.content_security.PolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
 ROOT_URLCONF = "pacs_site.urls"
 ASGI_APPLICATION = "pacs_site.asgi.application"
 WSGI_APPLICATION = "pacs_site.wsgi.application"
