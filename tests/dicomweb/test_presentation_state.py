@@ -176,6 +176,22 @@ def test_what_is_for_another_image_is_not_drawn(web: Client, put: Put, image: Da
     assert web.get(f"{address}/frames/3/rendered", headers=accept).status_code == 404
 
 
+def test_the_frames_that_a_state_refers_to_are_its_pictures(web: Client, put: Put) -> None:
+    frames = [np.full((SIZE, SIZE), level, "<u2").tobytes() for level in (0, 2000, 4095)]
+    image = ct_slice(size=SIZE, PixelRepresentation=0, NumberOfFrames=3, PixelData=b"".join(frames))
+    every, some = state_of(image), state_of(image)
+    [images] = [part.ReferencedImageSequence for part in some.ReferencedSeriesSequence]
+    images[0].ReferencedFrameNumber = [3, 2]
+    put(image, every, some)
+    for state, levels in ((every, [0, 125, 255]), (some, [255, 125])):
+        address = f"{paths(state)[2]}/frames"
+        for place, level in enumerate(levels, 1):
+            seen = web.get(f"{address}/{place}/rendered", headers={"Accept": "image/png"})
+            assert set(pixels(seen).ravel()) == {level}
+        beyond = web.get(f"{address}/{len(levels) + 1}/rendered", headers={"Accept": "image/png"})
+        assert beyond.status_code == 404
+
+
 def test_a_colour_image_is_shown_by_a_state_of_colours(web: Client, put: Put) -> None:
     colours = np.zeros((SIZE, SIZE, 3), np.uint8)
     colours[:, :32] = (200, 10, 30)
