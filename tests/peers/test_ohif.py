@@ -154,9 +154,9 @@ def test_ohif_loads_a_study(  # noqa: PLR0917 - fixtures
     # every series is listed, that of the images with its picture
     thumbnail = page.locator("[data-cy=study-browser-thumbnail]")
     expect(thumbnail).to_contain_text("t1_fl2d_sag", timeout=SHOWN_MS)
-    expect(thumbnail).to_contain_text(str(len(images)))
+    expect(thumbnail).to_contain_text(str(len(images)), timeout=SHOWN_MS)
     listed = page.locator("[data-cy=study-browser-thumbnail-no-image]")
-    expect(listed).to_have_count(len(MARKED))
+    expect(listed).to_have_count(len(MARKED), timeout=SHOWN_MS)
     for modality in MARKED:
         expect(listed.filter(has_text=modality)).to_have_count(1)
     picture = thumbnail.locator("img")
