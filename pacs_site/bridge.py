@@ -7,15 +7,17 @@ thread.
 """
 
 import asyncio
-import contextvars
 import io
 import os
 import sys
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
+
+from pacs_site.threads import Threads
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -118,7 +120,7 @@ class Bridge:
     def __init__(self, application: Callable[..., Iterable[bytes]], threads: int) -> None:
         """Serve `application` with up to `threads` requests at a time."""
         self._application = application
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="web")
+        self._threads = Threads(threads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -138,12 +140,8 @@ class Bridge:
         else:
             environ["wsgi.input"] = io.BytesIO()
         answer = _Answer(loop, receive, send, body)
-        done: asyncio.Future[None] = loop.create_future()
-        context = contextvars.copy_context()
-        work = self._executor.submit(context.run, self._work, environ, answer)
-        work.add_done_callback(lambda _: loop.call_soon_threadsafe(_settle, done, work))
         try:
-            await done
+            await self._threads.submit(partial(self._work, environ, answer))
         except ClientGoneError:
             return
         except asyncio.CancelledError:  # the server is stopping, or the client went away
@@ -185,7 +183,7 @@ class Bridge:
 
     def shutdown(self) -> None:
         """Let the requests that run come to their end and take no more."""
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._threads.shutdown()
 
 
 class _Answer:
@@ -264,18 +262,6 @@ class _Answer:
             self._watching.cancel()
         if self._body is not None:
             self._body.finish()
-
-
-def _settle(done: "asyncio.Future[None]", work: "Future[None]") -> None:
-    """Pass on how the thread ended, as `wrap_future` and `shield` would with three futures more."""
-    if done.done():  # cancelled: nobody waits
-        return
-    if work.cancelled():
-        done.cancel()
-    elif (error := work.exception()) is not None:
-        done.set_exception(error)
-    else:
-        done.set_result(None)
 
 
 def _parts(chunks: list[bytes]) -> list[Message]:
