@@ -189,6 +189,7 @@ class _Hand(threading.Thread):
                     continue
                 self._job = None
                 self._crew.serve(job)
+                job = None  # its buffers are not kept while the thread waits
                 self._crew.wait_for_work(self)
         finally:
             connections.close_all()
