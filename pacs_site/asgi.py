@@ -11,6 +11,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "pacs_site.settings")
 
 from pacs_site.wsgi import application as django  # isort: skip - Django is set up first
 
+from django.urls import get_resolver
+
 from pacs_site import live, metrics, static_files
 from pacs_site.bridge import Bridge, Receive, Scope, Send, default_threads
 from pacs_site.up.user import die_with_parent
@@ -24,6 +26,7 @@ PATIENCE_S = 3.0  # after the signal to stop
 metrics.watch_pages(hub)
 if os.environ.get("ISOCENTER_SUPERVISED"):
     die_with_parent()  # a worker of a killed web server must not keep its port
+get_resolver().url_patterns  # noqa: B018 - else the first request would wait for all views
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,6 +20,8 @@ REACHED = (
 NEVER = {
     "worklists.nothing-to-undo",
     "studies.cannot-render",
+    "studies.cannot-present",
+    "studies.no-referenced-image",
     "studies.not-a-dicom-file",
     "core.error",
     "studies.piece-out-of-place",
