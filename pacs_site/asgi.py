@@ -1,6 +1,7 @@
 """The web server's entry: `/live/` and static files in the event loop, all else in threads."""
 
 import asyncio
+import faulthandler
 import os
 import signal
 from types import FrameType
@@ -23,6 +24,7 @@ static = static_files.StaticFiles.from_settings()
 at_work: dict[int, str] = {}  # paths of the requests that are not answered yet
 log = structlog.get_logger(__name__)
 PATIENCE_S = 3.0  # after the signal to stop
+STUCK_S = 5.0  # that the event loop stands still, while it stops
 metrics.watch_pages(hub)
 if os.environ.get("ISOCENTER_SUPERVISED"):
     die_with_parent()  # a worker of a killed web server must not keep its port
@@ -58,7 +60,9 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
 def _end_streams_on_signal() -> None:
     """End the streams at the signal to stop: the server waits for them before it tells us.
 
-    Of what is at work long after it, the log tells: for those requests the stop is waiting.
+    Of what is at work long after it, the log tells: for those requests the stop is waiting. A loop
+    that stands still is not waiting for any: Granian can hold the interpreter while it waits for a
+    thread that wants it. Then the process writes where its threads are, and ends.
 
     The event loop has a handler of the server's, which it runs on the byte that the interpreter
     writes to its wake-up pipe; a Python handler beside it does not disturb that.
@@ -68,9 +72,16 @@ def _end_streams_on_signal() -> None:
     def stop(number: int, frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(hub.close)
         loop.call_soon_threadsafe(loop.call_later, PATIENCE_S, _tell_of_work)
+        loop.call_soon_threadsafe(_watch, loop)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
+
+
+def _watch(loop: asyncio.AbstractEventLoop) -> None:
+    """Put off the end of the process; a thread that needs no interpreter brings it about."""
+    faulthandler.dump_traceback_later(STUCK_S, exit=True)
+    loop.call_later(STUCK_S / 5, _watch, loop)
 
 
 def _tell_of_work() -> None:
