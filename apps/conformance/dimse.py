@@ -24,9 +24,9 @@ from apps.dimse.sop_classes import (
     service_of,
 )
 from apps.dimse.statuses import ANSWERS
-from apps.dimse.upper.acceptor import Limits
 from apps.dimse.upper.negotiation import OPTIONS, UNCOMPRESSED_LE
 from apps.dimse.upper.pdu import APPLICATION_CONTEXT
+from apps.dimse.upper.provider import Limits
 from apps.dimse.upper.requestor import MAX_PDU_BYTES
 from apps.dimse.upper.tls import CIPHERS
 from apps.studies.codecs import DEFLATED_FRAME, VIDEO

@@ -21,8 +21,8 @@ from apps.dimse.domain import OTHER_CERTIFICATE, TLS_REQUIRED
 from apps.dimse.recorder import Recorder
 from apps.dimse.sop_classes import EXTENDED_OPTIONS, Service, service_of
 from apps.dimse.upper import pdu
-from apps.dimse.upper.acceptor import Admission, AssociationRefusedError, Handler, Record
 from apps.dimse.upper.negotiation import Agreement, agreed_options, negotiate
+from apps.dimse.upper.provider import Admission, AssociationRefusedError, Handler, Record
 
 PROOFS: Mapping[int, str] = {
     pdu.IDENTITY_PASSCODE: "a user name with the account's password or an access token as passcode",

@@ -17,7 +17,7 @@ from apps.core import clock
 from apps.dimse.diagnosis import is_failure
 from apps.dimse.domain import End
 from apps.dimse.models import AssociationRecord
-from apps.dimse.upper.acceptor import Record
+from apps.dimse.upper.provider import Record
 
 log = structlog.get_logger("isocenter.dimse")
 

@@ -24,7 +24,7 @@ from apps.core import clock
 from apps.core.tasks import relay_once
 from apps.dimse.provider import IsocenterProvider
 from apps.dimse.scp import HANDLERS
-from apps.dimse.upper.acceptor import Limits
+from apps.dimse.upper.provider import Limits
 from apps.studies.models import StudyAttention
 from tests.archive.conftest import VERIFIER
 from tests.archive.test_verifying import DAMAGE, flip, truncate

@@ -8,7 +8,7 @@ from apps.dimse.provider import IsocenterProvider
 from apps.dimse.scp import HANDLERS
 from apps.dimse.sop_classes import Service
 from apps.dimse.statuses import ANSWERS
-from apps.dimse.upper.acceptor import Limits, Record
+from apps.dimse.upper.provider import Limits, Record
 from tests.dimse.installation import Installation
 from tests.dimse.servers import Server
 

@@ -10,8 +10,9 @@ from apps.core.certificates import Certificate
 from apps.dimse import sop_classes
 from apps.dimse.listener import Crew
 from apps.dimse.upper import pdu
-from apps.dimse.upper.acceptor import Admission, Association, Handler, Limits, Provider, Record
+from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.negotiation import Agreement, negotiate
+from apps.dimse.upper.provider import Admission, Handler, Limits, Provider, Record
 from apps.dimse.upper.tls import OurTls
 
 QUICK = Limits(artim_s=1.0, message_s=1.0, idle_s=2.0)

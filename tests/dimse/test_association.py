@@ -15,9 +15,10 @@ from structlog.testing import capture_logs
 from apps.dimse.domain import End
 from apps.dimse.scp.verification import echo
 from apps.dimse.upper import commands, pdu
-from apps.dimse.upper.acceptor import Association, AssociationRefusedError, Limits
+from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.commands import Command
 from apps.dimse.upper.negotiation import Context
+from apps.dimse.upper.provider import AssociationRefusedError, Limits
 from apps.dimse.upper.requestor import PeerUnreachableError, Requestor
 from pacs_site.up.supervision import ticks
 from tests.dimse.servers import OpenProvider, Server

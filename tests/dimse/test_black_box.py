@@ -25,7 +25,7 @@ from apps.dimse.domain import End
 from apps.dimse.models import AssociationRecord, PortProbe
 from apps.dimse.recorder import Recorder
 from apps.dimse.selectors import Search, associations_found, probes_since
-from apps.dimse.upper.acceptor import Record
+from apps.dimse.upper.provider import Record
 from tests.dimse.installation import Installation
 from tests.dimse.servers import Server
 from tests.factories.dicom import as_file, ct_slice

@@ -23,7 +23,7 @@ from apps.dimse.provider import IsocenterProvider
 from apps.dimse.scp import HANDLERS
 from apps.dimse.tasks import report
 from apps.dimse.upper import pdu
-from apps.dimse.upper.acceptor import Limits
+from apps.dimse.upper.provider import Limits
 from apps.dimse.upper.requestor import PeerUnreachableError, Requestor
 from apps.dimse.upper.tls import OurTls, TlsFiles, TlsSetupError
 from apps.exchange.models import StorageCommitment

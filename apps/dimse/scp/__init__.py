@@ -7,7 +7,7 @@ from apps.dimse.scp.retrieve import get, move
 from apps.dimse.scp.storage import store
 from apps.dimse.scp.verification import echo
 from apps.dimse.upper import commands
-from apps.dimse.upper.acceptor import Handler
+from apps.dimse.upper.provider import Handler
 
 HANDLERS: dict[int, Handler] = {
     commands.C_ECHO_RQ: echo,

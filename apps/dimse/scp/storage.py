@@ -5,6 +5,7 @@ Source: PS3.4 Annex B, PS3.7 9.1.1.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 from django.db import DatabaseError
@@ -158,20 +159,20 @@ class _MovedError(Exception):
     """A storage found out when it was synced that it is full; the object is in another one now."""
 
 
+def _sync_where_said(
+    batch: Sequence[tuple[Actor, IncomingObject]], keys: Sequence[str], sync: Durable
+) -> None:
+    sync()
+    if [incoming.staged().key for _, incoming in batch] != keys:
+        raise _MovedError
+
+
 def _record_batch(
     batch: Sequence[tuple[Actor, IncomingObject]], sync: Durable
 ) -> list[InstanceResult]:
     while True:
         places = [(actor, incoming.staged()) for actor, incoming in batch]
-
-        def durable() -> None:
-            sync()
-            if any(
-                incoming.staged().key != staged.key
-                for (_, incoming), (_, staged) in zip(batch, places, strict=True)  # noqa: B023
-            ):
-                raise _MovedError
-
+        durable = partial(_sync_where_said, batch, [staged.key for _, staged in places], sync)
         try:
             return instances_record_from(batch=places, at=clock.now(), door=DOOR, durable=durable)
         except _MovedError:

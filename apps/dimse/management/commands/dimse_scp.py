@@ -10,7 +10,7 @@ from apps.dimse.certificates import our_tls
 from apps.dimse.listener import DRAIN_S, MAX_ASSOCIATIONS, PROCESSES, Listener, ListenerConfig
 from apps.dimse.provider import IsocenterProvider
 from apps.dimse.scp import HANDLERS
-from apps.dimse.upper.acceptor import Limits
+from apps.dimse.upper.provider import Limits
 from apps.dimse.upper.tls import TlsSetupError
 
 
