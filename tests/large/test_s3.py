@@ -15,6 +15,7 @@ from tests.large.objects import EXPLICIT, digest, native, video
 from tests.large.test_memory import (
     ANY,
     MIB,
+    TWIN_BYTES,
     as_value,
     by_c_store,
     by_stow,
@@ -25,7 +26,6 @@ from tests.product import Product, product
 from tests.seaweed import ObjectStore
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.timeout(300)]
-TWIN_BYTES = 48e6  # two parts of 8 MiB go up at a time, and what carries them
 
 
 @dataclass
@@ -80,7 +80,7 @@ def test_a_series_comes_out_as_it_went_in(cloud, dcmtk, tmp_path):
     ],
     ids=["native by C-STORE", "fragments by STOW-RS"],
 )
-def test_64_mib_go_in_and_out_in_48_mb(cloud, receive, make):
+def test_64_mib_go_in_and_out_in_24_mb(cloud, receive, make):
     warm_up(cloud.made, cloud.token)
     one = make()
     with added(cloud.made) as memory:

@@ -35,21 +35,21 @@ from apps.core import clock
 
 log = structlog.get_logger(__name__)
 
-FAULTS = (BotoCoreError, ClientError, HTTPError, OSError)
+FAULTS = (BotoCoreError, ClientError, HTTPError, OSError, S3UploadFailedError)
 ABSENT = {"404", "NoSuchKey", "NotFound"}
 BEYOND_END = {"416", "InvalidRange"}
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 FULL = {"XMinioStorageFull", "QuotaExceeded", "InsufficientStorage", "507"}
 INSUFFICIENT = 507  # RFC 4918 11.5
-# Large objects go up two parts at a time, and no more wait: memory stays bounded at any size.
+# Large objects go up two parts at a time.
 TRANSFER = TransferConfig(
     multipart_threshold=8 << 20, multipart_chunksize=8 << 20, max_concurrency=2
 )
 
-TRANSFER.max_in_memory_upload_chunks = 2
 
-
-def _failure(error: Exception) -> StorageError:
+def _failure(error: BaseException) -> StorageError:
+    if isinstance(error, S3UploadFailedError) and error.__context__:
+        error = error.__context__  # boto3 puts what the store said into words
     if isinstance(error, ClientError):
         code = error.response["Error"].get("Code")
         if code in ABSENT:
@@ -91,15 +91,19 @@ class S3File(IncomingFile):
             raise _failure(error) from error
 
     def sync(self) -> None:
-        """Upload, in parts where it is large; where that fails, what came can still be read."""
+        """Upload, in parts where it is large; where that fails, what came can still be read.
+
+        Given a path boto3 sends a part as it reads it; of an open file it holds parts in memory.
+        """
         self._begun = True
         try:
-            self._file.seek(0)
-            with os.fdopen(os.dup(self._file.fileno()), "rb") as source:  # boto3 may close it
-                self._storage.client.upload_fileobj(
-                    source, self._storage.bucket, self._storage.path(self.key), Config=TRANSFER
-                )
-        except (*FAULTS, S3UploadFailedError) as error:
+            self._storage.client.upload_file(
+                f"/proc/self/fd/{self._file.fileno()}",
+                self._storage.bucket,
+                self._storage.path(self.key),
+                Config=TRANSFER,
+            )
+        except FAULTS as error:
             raise _failure(error) from error
         self._file.close()
 
