@@ -12,6 +12,8 @@ from django.core.exceptions import FieldError
 from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
+from apps.core import beside
+
 Sql = tuple[str, list[Any]]
 
 
@@ -89,11 +91,12 @@ def fetch(
         return _run(statement, values, prepare, binary)
 
 
-def write_beside(statement: str, values: Sequence[Any], work: Callable[[], None]) -> list[tuple]:
+def write_beside(
+    statement: str, values: Sequence[beside.Value], work: Callable[[], None]
+) -> list[beside.Row]:
     """Run a statement in a transaction of its own, do `work` meanwhile, commit, return its rows.
 
-    The server begins with the statement at once, and learns that it may commit when `work` is done.
-    The statement stays prepared.
+    See `beside.run_beside`; this is on Django's connection, outside its transactions.
 
     Raises:
         django.db.DatabaseError: as from any other query.
@@ -101,24 +104,18 @@ def write_beside(statement: str, values: Sequence[Any], work: Callable[[], None]
     """
     if connection.execute_wrappers or connection.queries_logged:  # somebody counts queries
         with transaction.atomic(durable=True), connection.cursor() as observed:
-            observed.execute(statement, values)
+            observed.execute(statement, [*values])
             work()
-            return list(observed.fetchall())
+            return [tuple(map(str, row)) for row in observed.fetchall()]
     connection.validate_no_broken_transaction()
     connection.ensure_connection()
-    with connection.wrap_database_errors:
-        session = connection.connection
-        cursor, around = psycopg.Cursor(session), psycopg.Cursor(session)
-        try:
-            with session.pipeline():
-                around.execute("BEGIN", prepare=True)
-                cursor.execute(statement, values, prepare=True)
-                work()
-                around.execute("COMMIT", prepare=True)
-        except BaseException:
-            session.rollback()
-            raise
-        return cursor.fetchall()
+    session = connection.connection
+    try:
+        with connection.wrap_database_errors:
+            return beside.run_beside(session, statement, values, work)
+    finally:
+        if session.closed:
+            connection.close()
 
 
 def _run(statement: str, values: Sequence[Any], prepare: bool, binary: bool) -> list[tuple]:  # noqa: FBT001 - private

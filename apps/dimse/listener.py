@@ -17,11 +17,13 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 import structlog
 
 from apps.dimse.domain import End
+from apps.dimse.shares import Share, shares
 from apps.dimse.upper.acceptor import Association
 from apps.dimse.upper.provider import Limits, Provider
 from apps.dimse.upper.tls import OurTls
@@ -34,6 +36,8 @@ _BACKLOG = 512
 _REJECTING_EXTRA = 64
 _HANDSHAKES = 64
 _THREAD_IDLE_S = 60.0
+_THREADS_KEPT = 4
+"""They stay, for the database session of a thread takes as long to warm up as many images take."""
 _BIND_TRIES, _BIND_PAUSE_S = 50, 0.1
 _RESTART_PAUSE_S = 0.5
 _M_ARENA_MAX, _ARENAS = -8, 2
@@ -111,6 +115,10 @@ class Crew:
             hand.start()
         hand.give(Job(association, full=full))
 
+    def size(self) -> int:
+        """Return how many connections are served."""
+        return len(self._active) + len(self._shaking)
+
     def _enter(self, association: Association) -> bool:
         """Put it among those that are served; return whether it is there to be refused only."""
         limits = association.limits
@@ -150,9 +158,9 @@ class Crew:
             self._idle.append(hand)
 
     def dismiss(self, hand: "_Hand") -> bool:
-        """Take a thread from the idle ones; False where work was given to it meanwhile."""
+        """Take a thread from the idle ones; False where it stays, or work was given to it."""
         with self._lock:
-            if hand in self._idle:
+            if hand in self._idle and len(self._idle) > _THREADS_KEPT:
                 self._idle.remove(hand)
                 return True
             return False
@@ -161,6 +169,9 @@ class Crew:
         """End every association after its message; return how many did not end in time."""
         deadline = time.monotonic() + seconds
         with self._lock:
+            for hand in self._idle:
+                hand.give(None)
+            self._idle.clear()
             for association in self._active | self._shaking:
                 association.drain()
             while (self._active or self._shaking) and (left := deadline - time.monotonic()) > 0:
@@ -174,24 +185,25 @@ class _Hand(threading.Thread):
     def __init__(self, crew: Crew) -> None:
         super().__init__(daemon=True, name="association")
         self._crew = crew
-        self._given = threading.Semaphore(0)
-        self._job: Job | None = None
+        self._given: SimpleQueue[Job | None] = SimpleQueue()
 
-    def give(self, job: Job) -> None:
-        self._job = job
-        self._given.release()
+    def give(self, job: Job | None) -> None:
+        """Let it serve an association, or end."""
+        self._given.put(job)
 
     def run(self) -> None:
         from django.db import connections
 
         try:
             while True:
-                if not self._given.acquire(timeout=_THREAD_IDLE_S) and self._crew.dismiss(self):
+                try:
+                    job = self._given.get(timeout=_THREAD_IDLE_S)
+                except Empty:
+                    if self._crew.dismiss(self):
+                        return
+                    continue  # it stays; or a job is on its way
+                if job is None:
                     return
-                job = self._job
-                if job is None:  # given between the time-out and the dismissal: it is on its way
-                    continue
-                self._job = None
                 self._crew.serve(job)
                 job = None  # its buffers are not kept while the thread waits
                 self._crew.wait_for_work(self)
@@ -230,12 +242,18 @@ class Child:
     """The accepting process."""
 
     def __init__(
-        self, config: ListenerConfig, doors: Doors, parent: int, provider: Provider
+        self,
+        config: ListenerConfig,
+        doors: Doors,
+        parent: int,
+        provider: Provider,
+        share: Share,
     ) -> None:
         self._config = config
         self._doors = doors
         self._parent = parent
         self._provider = provider
+        self._share = share
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         os.set_blocking(self._wake_read, False)
@@ -253,6 +271,8 @@ class Child:
         for descriptor in (self._wake_read, self._parent):
             poll.register(descriptor, select.POLLIN)
         while not (ready := self._ready(poll)) & {self._wake_read, self._parent}:
+            self._share.note(crew.size())
+            self._share.give_way()
             for door, tls in self._doors:
                 if door.fileno() in ready:
                     self._accept(crew, door, tls)
@@ -299,7 +319,7 @@ class Listener:
     def __init__(self, config: ListenerConfig, make_provider: Callable[[], Provider]) -> None:
         self._config = config
         self._make_provider = make_provider
-        self._children: dict[int, float] = {}
+        self._children: dict[int, tuple[Share, float]] = {}
         self._stopping = False
 
     def run(self) -> None:
@@ -312,8 +332,8 @@ class Listener:
         alive_read, alive_write = os.pipe()
         signal.signal(signal.SIGTERM, self._stop)
         signal.signal(signal.SIGINT, self._stop)
-        for _ in range(config.processes):
-            self._fork(doors, alive_read, alive_write)
+        for share in shares(config.processes):
+            self._fork(share, doors, alive_read, alive_write)
         log.info(
             "listening",
             host=config.host,
@@ -323,13 +343,13 @@ class Listener:
         )
         while self._children:
             pid, status = os.wait()
-            started = self._children.pop(pid, 0.0)
+            share, started = self._children.pop(pid)
             if self._stopping:
                 continue
             log.error("listener process died", pid=pid, status=status)
             if time.monotonic() - started < _RESTART_PAUSE_S:
                 time.sleep(_RESTART_PAUSE_S)
-            self._fork(doors, alive_read, alive_write)
+            self._fork(share, doors, alive_read, alive_write)
         for door, _ in doors:
             door.close()
 
@@ -338,7 +358,8 @@ class Listener:
         for pid in self._children:
             os.kill(pid, signal.SIGTERM)
 
-    def _fork(self, doors: Doors, alive_read: int, alive_write: int) -> None:
+    def _fork(self, share: Share, doors: Doors, alive_read: int, alive_write: int) -> None:
+        share.note(0)
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
         pid = os.fork()
         if not pid:
@@ -347,7 +368,8 @@ class Listener:
             try:
                 signal.signal(signal.SIGTERM, _noted)
                 signal.signal(signal.SIGINT, signal.SIG_IGN)
-                child = Child(self._config, doors, alive_read, self._make_provider())
+                provider = self._make_provider()
+                child = Child(self._config, doors, alive_read, provider, share)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})
                 child.run()
                 code = 0
@@ -355,5 +377,5 @@ class Listener:
                 log.exception("listener process failed")
             finally:
                 os._exit(code)
-        self._children[pid] = time.monotonic()
+        self._children[pid] = share, time.monotonic()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGINT})

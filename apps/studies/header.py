@@ -84,16 +84,23 @@ class Header:
     pixel: Element | None = None
     complete: bool = False
     inherited_terms: tuple[str, ...] | None = None
+    _texts: dict[int, str] = field(default_factory=dict)
 
     def raw(self, tag: int) -> bytes | None:
         """Return the value's bytes, or None where the element is absent."""
         element = self.elements.get(tag)
         if element is None or element.vr == "SQ":
             return None
-        return self.data[element.value : element.end]
+        return self.data[element.value : element.value + element.length]
 
     def text(self, tag: int) -> str:
         """Return the value as text, all its values and component groups, without padding."""
+        known = self._texts.get(tag)
+        if known is None:
+            known = self._texts[tag] = self._text(tag)
+        return known
+
+    def _text(self, tag: int) -> str:
         raw = self.raw(tag)
         if not raw:
             return ""
@@ -209,10 +216,11 @@ def scan(data: ByteSpan, *, explicit: bool) -> Header:
             except TruncatedError:
                 return header
             element.length, element.vr = end - value, "SQ"
-        if element.end > size:
+        end = value + element.length
+        if end > size:
             return header
         header.elements[tag] = element
-        position = element.end
+        position = end
     header.complete = position == size
     return header
 

@@ -95,6 +95,6 @@ def test_a_folder_of_another_process_is_made_durable_before_it_is_used(tmp_path,
     (day / "80").mkdir(parents=True)  # made by another process, which has not synced it yet
     storage = LocalStorage("default", tmp_path)
     storage.create().discard()
-    assert synced == [tmp_path, day.parent.parent, day.parent, day]
+    assert synced == [str(one) for one in (tmp_path, day.parent.parent, day.parent, day)]
     storage.create().discard()
     assert len(synced) == 4  # once known to be durable, it costs nothing

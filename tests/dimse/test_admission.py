@@ -1,5 +1,6 @@
 """Who may open an association, against the real registry and the real listener."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -103,3 +104,34 @@ def test_children_end_when_the_parent_is_killed(installed: Installation) -> None
     installed.start()
     assert echoscu(installed.port, "-aec", "ISOCENTER").returncode == 0
     assert installed.stop() == 0
+
+
+def test_associations_are_shared_between_the_processes(installed: Installation) -> None:
+    installed.start()
+    deadline = time.monotonic() + 10
+    while len(installed.children()) < 2:  # the port is open before they are forked
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    before = {pid: sockets(pid) for pid in installed.children()}
+    opened = [opened_at(installed.port) for _ in range(16)]
+    served = [sockets(pid) - count for pid, count in before.items()]
+    for one in opened:
+        one.release()
+    assert installed.stop() == 0
+    assert sum(served) >= 16
+    assert max(served) - min(served) <= 4, served
+
+
+def opened_at(port: int) -> Requestor:
+    return Requestor.open(
+        host="127.0.0.1", port=port, called_ae="ISOCENTER", calling_ae="CT_1", contexts=CONTEXTS
+    )
+
+
+def sockets(pid: int) -> int:
+    """Return how many sockets a process holds."""
+    found = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found += entry.readlink().name.startswith("socket:")
+    return found

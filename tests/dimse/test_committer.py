@@ -96,7 +96,7 @@ def test_a_storage_found_full_only_when_it_is_synced_is_left_for_the_next(
     sync, failed = local.LocalFile.sync, []
 
     def late(file: local.LocalFile) -> None:
-        if file._path.is_relative_to(first):
+        if Path(file._path).is_relative_to(first):
             failed.append(file.key)
             raise StorageFullError
         sync(file)

@@ -40,9 +40,9 @@ def _failure(error: OSError) -> StorageError:
 class LocalFile(IncomingFile):
     """A new file, opened under its final name: no row names it before it is durable."""
 
-    def __init__(self, root: Path, key: str) -> None:
+    def __init__(self, path: str, key: str) -> None:
         self.key = key
-        self._path = root / key
+        self._path = path
         self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
         self._size = self._begun = 0
 
@@ -79,13 +79,13 @@ class LocalFile(IncomingFile):
 
     def reread(self, length: int) -> Iterator[bytes]:
         """Yield the first `length` bytes written."""
-        return _range_of(self._path, 0, length)
+        return _range_of(Path(self._path), 0, length)
 
     def discard(self) -> None:
         """Close and remove."""
         self._close()
         with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+            Path(self._path).unlink()
 
     def _close(self) -> None:
         if self._fd >= 0:
@@ -103,7 +103,7 @@ class LocalStorage(Storage):
         self.name = name
         self.root = root
         self.reserve_bytes = reserve_bytes
-        self._durable: set[Path] = set()
+        self._durable: set[str] = set()
         self._begun = 0
         self._folder = ""
 
@@ -135,9 +135,11 @@ class LocalStorage(Storage):
             self._folder = identity[:2]
         self._begun += 1
         folder = f"{clock.now():%Y/%m/%d}/{self._folder}"
+        place = f"{self.root}/{folder}"
         try:
-            self._make_folder(self.root / folder)
-            return LocalFile(self.root, f"{folder}/{identity}.dcm")
+            if place not in self._durable:
+                self._make_folder(self.root / folder)
+            return LocalFile(f"{place}/{identity}.dcm", f"{folder}/{identity}.dcm")
         except OSError as error:
             self._durable.clear()  # somebody may have removed them
             raise _failure(error) from error
@@ -145,8 +147,8 @@ class LocalStorage(Storage):
     def publish(self, keys: Iterable[str]) -> None:
         """Fsync each folder that holds one of the files, once."""
         try:
-            for folder in {str(Path(key).parent) for key in keys}:
-                _sync_folder(self.root / folder)
+            for folder in {key.rpartition("/")[0] for key in keys}:
+                _sync_folder(f"{self.root}/{folder}")
         except OSError as error:
             raise _failure(error) from error
 
@@ -209,13 +211,13 @@ class LocalStorage(Storage):
         One that is there may be another process's of a moment ago, and not durable yet; the root
         is not asked for that, since what is above it may be closed to us.
         """
-        if path in self._durable or (path == self.root and path.is_dir()):
+        if str(path) in self._durable or (path == self.root and path.is_dir()):
             return
         if path != self.root:
             self._make_folder(path.parent)
         path.mkdir(mode=0o750, exist_ok=True, parents=path == self.root)
-        _sync_folder(path.parent)
-        self._durable.add(path)
+        _sync_folder(str(path.parent))
+        self._durable.add(str(path))
 
 
 def _range_of(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
@@ -235,7 +237,7 @@ def _range_of(path: Path, offset: int, length: int | None) -> Iterator[bytes]:
         raise StorageTruncatedError(key=path.name)
 
 
-def _sync_folder(path: Path) -> None:
+def _sync_folder(path: str) -> None:
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)

@@ -81,13 +81,32 @@ NUMBERS = {
 }
 
 
+class Texts(dict[str, str]):
+    """The values of `TEXTS` and `NAMES`, each read when it is asked for: most images need three."""
+
+    def __init__(self, header: Header) -> None:
+        super().__init__()
+        self._header = header
+
+    def __missing__(self, name: str) -> str:
+        """Read a value, and keep it."""
+        if name == "character_set":
+            text = self._header.text(TEXTS[name][0])[: TEXTS[name][1]]
+        elif name in NAMES:
+            text = self._header.first(NAMES[name], 1000)
+        else:
+            text = self._header.first(*TEXTS[name])
+        self[name] = text
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class Received:
     """A staged object with what the index needs of it."""
 
     staged: Staged
     uids: dict[str, str]
-    texts: dict[str, str]
+    texts: Texts
     numbers: dict[str, int | None]
     performed_step_uid: str
     issuer_of_accession_number: str
@@ -134,13 +153,10 @@ def read_received(staged: Staged) -> Received:
     ):
         raise MismatchError(named=staged.sop_instance_uid, found=uids["sop_instance_uid"])
     offset, length = _pixels(header, staged)
-    texts = {name: header.first(tag, limit) for name, (tag, limit) in TEXTS.items()}
-    texts["character_set"] = header.text(0x00080005)[:200]
-    texts |= {name: header.first(tag, 1000) for name, tag in NAMES.items()}
     return Received(
         staged=staged,
         uids=uids,
-        texts={name: value.replace("\0", "") for name, value in texts.items()},
+        texts=Texts(header),
         numbers={name: _natural(header.integer(tag)) for name, tag in NUMBERS.items()},
         performed_step_uid=next(
             (item.first(0x00081155) for item in header.items(REFERENCED_STEP)), ""

@@ -18,7 +18,7 @@ import orjson
 from django.db import connection, models
 
 from apps.archive.models import Location, StoredObject
-from apps.core import live, sql
+from apps.core import beside, live, sql
 from apps.studies.ingest.received import NUMBERS, Received
 from apps.studies.models import Instance
 
@@ -57,6 +57,7 @@ _QUIET = """
     AND NOT EXISTS (SELECT FROM studies_quarantinedobject held
                     WHERE held.state = 'held' AND held.sop_instance_uid = arrived.sop_instance_uid)
 """
+AT = "%s::timestamptz"
 _STATEMENT = """
 WITH arrived AS MATERIALIZED (
     SELECT row.*, series.id AS series_id, series.study_id,
@@ -72,7 +73,7 @@ WITH arrived AS MATERIALIZED (
 ), fitting AS MATERIALIZED (
     SELECT arrived.* FROM arrived JOIN locked study ON study.id = arrived.study_id {quiet}
 ), ready AS MATERIALIZED (
-    SELECT * FROM fitting WHERE (SELECT count(*) FROM fitting) = %s
+    SELECT * FROM fitting WHERE (SELECT count(*) FROM fitting) = %s::bigint
 ), objects AS (
     INSERT INTO archive_storedobject {object_columns} SELECT {object_values} FROM ready
 ), locations AS (
@@ -90,7 +91,7 @@ WITH arrived AS MATERIALIZED (
     UPDATE studies_study study
     SET number_of_instances = study.number_of_instances + added.count,
         version = study.version + 1,
-        last_received_at = %s,
+        last_received_at = %s::timestamptz,
         sop_classes_in_study = CASE
             WHEN study.sop_classes_in_study @> added.classes THEN study.sop_classes_in_study
             ELSE ARRAY(SELECT DISTINCT class
@@ -146,7 +147,7 @@ def file_new(
         django.db.IntegrityError: another writer was faster with one of the UIDs.
     """
     arrived = orjson.dumps([_row(arrival) for arrival in batch]).decode()
-    values = [
+    values: list[beside.Value] = [
         *(arrived, len(batch), at, at, at),  # of the objects, the instances, the studies
         *(live.CHANNEL, live.READING_LIST, live.PAUSE_S, list(tell)),
     ]
@@ -154,7 +155,7 @@ def file_new(
         rows = sql.fetch(_statement(quietly), values, prepare=True)
     else:
         rows = sql.write_beside(_statement(quietly), values, durable)
-    return {uid: pk for uid, pk, _ in rows}
+    return {uid: int(pk) for uid, pk, _ in rows}
 
 
 def _row(arrival: Arrival) -> dict[str, Any]:
@@ -181,12 +182,12 @@ def _row(arrival: Arrival) -> dict[str, Any]:
 def _statement(quietly: bool) -> str:  # noqa: FBT001 - the key of the cache
     objects = _insert(
         StoredObject,
-        {"id": "stored_object_id", "stored_at": "%s"} | {name: name for name in _OBJECT},
+        {"id": "stored_object_id", "stored_at": AT} | {name: name for name in _OBJECT},
     )
     locations = _insert(
         Location, {"stored_object_id": "stored_object_id", "storage": "storage", "key": "key"}
     )
-    instances = _insert(Instance, {"received_at": "%s"} | {name: name for name in _INSTANCE})
+    instances = _insert(Instance, {"received_at": AT} | {name: name for name in _INSTANCE})
     return _STATEMENT.format(
         row=", ".join(f'"{name}" {kind}' for name, kind in _ROW.items()),
         quiet=_QUIET if quietly else "",
@@ -201,7 +202,7 @@ def _statement(quietly: bool) -> str:  # noqa: FBT001 - the key of the cache
 
 def _insert(model: type[models.Model], given: Mapping[str, str]) -> tuple[str, str]:
     """Return columns and values: what is not given gets the default its field declares."""
-    values = {column: value if value == "%s" else f'"{value}"' for column, value in given.items()}
+    values = {column: value if value == AT else f'"{value}"' for column, value in given.items()}
     for field in model._meta.local_concrete_fields:  # noqa: SLF001 - Django's documented name
         column = field.column or ""
         if column in values or isinstance(field, models.AutoField):
