@@ -29,6 +29,7 @@ from apps.studies.imaging import (
     referenced,
     render_frame,
     render_referenced,
+    shown_by,
 )
 from apps.studies.retrieve import Item, PixelBytes, read_header
 
@@ -56,9 +57,21 @@ def rendered(request: HttpRequest, frames: str = "1", **uids: str) -> HttpRespon
 
 
 def rendition(
-    request: HttpRequest, item: Item, identity: Identity | None, frames: str
+    request: HttpRequest,
+    item: Item,
+    identity: Identity | None,
+    frames: str,
+    state: Item | None = None,
 ) -> HttpResponseBase:
-    """Show an instance: a PDF and a video as they are, else a picture of a frame."""
+    """Show an instance: a PDF and a video as they are, else a picture of a frame.
+
+    Args:
+        request: what says how.
+        item: the instance; a presentation state stands for what it refers to.
+        identity: what goes out in place of its identity as received.
+        frames: the number of a frame.
+        state: a presentation state to show it by.
+    """
     if item.sop_class_uid == ENCAPSULATED_PDF:
         chosen(accepted(request), (PDF,))
         document = _document(read_header(item))
@@ -66,7 +79,11 @@ def rendition(
     if item.transfer_syntax_uid in VIDEO:
         return _video(request, item)
     number = frame_number(frames)
-    shown = _shown(request, item, number)
+    if state is not None:
+        _require_no_window(request)
+        shown: Referenced | None = shown_by(state, item=item, number=number, identity=identity)
+    else:
+        shown = _shown(request, item, number)
     if shown is not None:
         item, identity, number = shown.item, shown.identity, shown.number
     rendering = replace(_rendering(request), annotations=_annotations(request, item, identity))
@@ -77,11 +94,15 @@ def _shown(request: HttpRequest, item: Item, picture: int) -> Referenced | None:
     """Return what a presentation state shows; None of what is none that is drawn."""
     if item.sop_class_uid not in DRAWN:
         return None
+    _require_no_window(request)
+    actor = request.actor  # type: ignore[attr-defined]
+    return referenced(actor=actor, door=DOOR, state=item, picture=picture)
+
+
+def _require_no_window(request: HttpRequest) -> None:
     if request.GET.get("window"):
         message = "A presentation state says the window itself; ask without window."
         raise MalformedError(message)
-    actor = request.actor  # type: ignore[attr-defined]
-    return referenced(actor=actor, door=DOOR, state=item, picture=picture)
 
 
 def _video(request: HttpRequest, item: Item) -> HttpResponseBase:

@@ -14,6 +14,7 @@ from apps.dicomweb.rendered import ENCAPSULATED_PDF, PDF, PICTURES, VIDEOS, rend
 from apps.dicomweb.wado import DICOM, NATIVE
 from apps.studies.errors import TransferSyntaxError
 from apps.studies.identity import Identity
+from apps.studies.imaging import DRAWN
 from apps.studies.retrieve import Item, part10_chunks, select, transcoded_part10
 
 UIDS = {
@@ -32,6 +33,8 @@ PARAMETERS = (
         "iccprofile",
         "imageQuality",
         "columns",
+        "presentationSeriesUID",
+        "presentationUID",
         "region",
         "rows",
     ),
@@ -70,7 +73,29 @@ def retrieve(request: HttpRequest) -> HttpResponseBase:
     if media_type == DICOM or not (media_type or shown):
         return _object(item, selection.identity, asked.get("transferSyntax", NATIVE))
     _translate(request, media_type, item)
-    return rendition(request, item, selection.identity, asked.get("frameNumber", "1"))
+    state = _presentation(request)
+    return rendition(request, item, selection.identity, asked.get("frameNumber", "1"), state)
+
+
+def _presentation(request: HttpRequest) -> Item | None:
+    """Return the presentation state that is to be applied (PS3.18 9.5.2); None where none is."""
+    asked = request.GET
+    series, uid = asked.get("presentationSeriesUID"), asked.get("presentationUID")
+    if not series and not uid:
+        return None
+    if not series or not uid:
+        message = "presentationSeriesUID and presentationUID go together."
+        raise MalformedError(message)
+    if asked.get("region"):
+        message = "A presentation state says the displayed area itself; ask without region."
+        raise MalformedError(message)
+    named = {"series_instance_uids": [series], "sop_instance_uids": [uid]}
+    [selection] = select(actor=request.actor, door=DOOR, **named)  # type: ignore[attr-defined, arg-type]
+    [state] = selection.items
+    if state.sop_class_uid not in DRAWN:
+        message = "presentationUID is of no presentation state that is drawn here."
+        raise MalformedError(message)
+    return state
 
 
 def _object(item: Item, identity: Identity | None, syntax: str) -> HttpResponseBase:

@@ -288,3 +288,25 @@ def test_wado_uri_shows_a_state_where_a_picture_is_asked_for(
     assert web.get("/dicom-web/wado", uri(state))["Content-Type"] == "application/dicom"
     wrong = web.get("/dicom-web/wado", uri(state, contentType="image/png", region="0,0,1,1"))
     assert wrong.status_code == 400
+
+
+def test_wado_uri_shows_an_image_by_a_state(web: Client, put: Put, image: Dataset) -> None:
+    other = ct_slice(study=image.StudyInstanceUID, series=image.SeriesInstanceUID, size=SIZE)
+    state = put(image, other, state_of(image, ImageRotation=90, ImageHorizontalFlip="N"))
+    by = {
+        "contentType": "image/png",
+        "presentationSeriesUID": state.SeriesInstanceUID,
+        "presentationUID": state.SOPInstanceUID,
+    }
+    answer = web.get("/dicom-web/wado", uri(image, **by))
+    assert np.array_equal(pixels(answer), pixels(picture(web, state)))
+    for ds, change, status in (
+        (image, {"presentationSeriesUID": ""}, 400),
+        (image, {"windowCenter": "40", "windowWidth": "400"}, 400),
+        (image, {"region": "0,0,1,1"}, 400),
+        (image, {"presentationUID": new_uid()}, 404),
+        (image, {"presentationSeriesUID": image.SeriesInstanceUID,
+                 "presentationUID": other.SOPInstanceUID}, 400),
+        (other, {}, 406),
+    ):  # fmt: skip
+        assert web.get("/dicom-web/wado", uri(ds, **by | change)).status_code == status, change

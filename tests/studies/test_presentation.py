@@ -114,5 +114,5 @@ def test_a_shutter_without_its_edges_is_said() -> None:
     image = ct_slice(size=SIZE, PixelRepresentation=0)
     state = rich(image)
     del state.ShutterLeftVerticalEdge
-    with pytest.raises(PresentationError, match="malformed"):
+    with pytest.raises(PresentationError, match="missing or has a wrong value"):
         drawn(image, state)

@@ -31,7 +31,10 @@ class PresentationError(UndecodableError):
     """A presentation state asks for what is not drawn here, or for what cannot be."""
 
     code = "studies.cannot-present"
-    message = "The presentation state cannot be drawn."
+    message = (
+        "The presentation state cannot be drawn: an attribute is missing or has a wrong value, or "
+        "it asks for what is not drawn here."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ A transformation that the state does not hold is none, whatever the image itself
 Source: PS3.4 N.2; PS3.3 A.33.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ GRAYSCALE = "1.2.840.10008.5.1.4.1.1.11.1"
 COLOR = "1.2.840.10008.5.1.4.1.1.11.2"
 DRAWN = {GRAYSCALE, COLOR}
 """Presentation states that are drawn as the images they refer to."""
+MALFORMED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
+"""What comes of a state that lacks an attribute, or has a value of another kind."""
 
 
 class ReferencedImageError(NotFoundError):
@@ -66,7 +68,7 @@ def referenced(*, actor: Actor, door: str, state: Item, picture: int = 1) -> Ref
         PresentationError: the state refers to none.
     """
     ds = read_header(state)
-    wanted = list(_references(ds))
+    wanted = _references(ds)
     if not wanted:
         message = "The presentation state refers to no image."
         raise PresentationError(message)
@@ -90,13 +92,30 @@ def referenced(*, actor: Actor, door: str, state: Item, picture: int = 1) -> Ref
     raise NotFoundError
 
 
-def _references(ds: Dataset) -> Iterator[tuple[str, list[int]]]:
-    """Yield each image with its frames; no frames mean all (PS3.3 C.11.11)."""
-    for series in ds.get("ReferencedSeriesSequence", []):
-        for image in series.get("ReferencedImageSequence", []):
-            uid = str(image.get("ReferencedSOPInstanceUID", ""))
-            if uid:
-                yield uid, _numbers(image.get("ReferencedFrameNumber"))
+def shown_by(state: Item, *, item: Item, number: int, identity: Identity | None) -> Referenced:
+    """Return a frame, which the actor may have, as a presentation state shows it.
+
+    Raises:
+        PresentationError: the state does not refer to it.
+    """
+    ds = read_header(state)
+    for uid, numbers in _references(ds):
+        if uid == item.sop_instance_uid and (not numbers or number in numbers):
+            return Referenced(item, number, identity, ds, state.digest)
+    message = "The presentation state does not refer to this image."
+    raise PresentationError(message)
+
+
+def _references(ds: Dataset) -> list[tuple[str, list[int]]]:
+    """Return each image with its frames; no frames mean all (PS3.3 C.11.11)."""
+    try:
+        return [
+            (str(image.ReferencedSOPInstanceUID), _numbers(image.get("ReferencedFrameNumber")))
+            for series in ds.get("ReferencedSeriesSequence", [])
+            for image in series.get("ReferencedImageSequence", [])
+        ]
+    except MALFORMED as error:
+        raise PresentationError(reason=repr(error)) from error
 
 
 def concerns(part: Dataset, uid: str, number: int) -> bool:

@@ -11,11 +11,14 @@ from apps.studies.imaging.decode import Frame, PresentationError, decode_frame
 from apps.studies.imaging.graphics import annotate
 from apps.studies.imaging.placement import Placed, place
 from apps.studies.imaging.planes import overlay, shutter
-from apps.studies.imaging.presentation import COLOR, Referenced, first_for, presented_pixels
+from apps.studies.imaging.presentation import (
+    COLOR,
+    MALFORMED,
+    Referenced,
+    first_for,
+    presented_pixels,
+)
 from apps.studies.imaging.render import Rendering, encoded, fitted
-
-MALFORMED = (AttributeError, LookupError, TypeError, ValueError, ArithmeticError)
-"""What comes of a state that lacks an attribute, or has a value of another kind."""
 
 
 def render_referenced(shown: Referenced, rendering: Rendering) -> bytes:
