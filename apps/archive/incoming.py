@@ -20,6 +20,7 @@ from apps.archive.storage import (
 )
 
 log = structlog.get_logger(__name__)
+Bytes = bytes | bytearray | memoryview
 
 HEAD_BYTES = 64 * 1024
 TAIL_BYTES = 8
@@ -89,7 +90,7 @@ class IncomingObject:
         self._storage, self._file = _begin()
         self._written = 0
         self._digest = hashlib.sha256()
-        self._unhashed: list[bytes | bytearray | memoryview] = []
+        self._unhashed: list[Bytes] = []
         self._hash_at = LATE_BYTES if synced_beside else 0
         self._head = bytearray()
         self._tail = b""
@@ -108,7 +109,7 @@ class IncomingObject:
             self.discard()
             raise
 
-    def write(self, data: bytes | bytearray | memoryview) -> None:
+    def write(self, data: Bytes) -> None:
         """Append bytes of the data set.
 
         Raises:
@@ -191,7 +192,7 @@ class IncomingObject:
         if not self._durable:
             self.discard()
 
-    def _put(self, data: bytes | bytearray | memoryview) -> None:
+    def _put(self, data: Bytes) -> None:
         while True:
             try:
                 self._file.write(data)
@@ -238,7 +239,7 @@ class IncomingObject:
             raise StorageError(message)
 
 
-def stage_part10(chunks: Iterator[bytes]) -> Staged | None:
+def stage_part10(chunks: Iterator[Bytes]) -> Staged | None:
     """Stage the data set of a Part 10 file; None where it is no such file, read thus far.
 
     It goes by the UIDs that stand in the data set; group 2 has them where that says nothing.
@@ -250,7 +251,7 @@ def stage_part10(chunks: Iterator[bytes]) -> Staged | None:
     return _finished(incoming) if incoming else None
 
 
-def stage_each(files: Iterable[Iterator[bytes]]) -> Iterator[Staged | None]:
+def stage_each(files: Iterable[Iterator[Bytes]]) -> Iterator[Staged | None]:
     """Stage Part 10 files as they come, in order; None for what is no such file.
 
     Up to `SYNCED_AT_ONCE` wait for the disk together while the next is received: it syncs many
@@ -283,7 +284,7 @@ def _result(syncing: deque[Future[Staged] | None]) -> Staged | None:
     return future.result() if future else None
 
 
-def _part10_received(chunks: Iterator[bytes]) -> IncomingObject | None:
+def _part10_received(chunks: Iterator[Bytes]) -> IncomingObject | None:
     """Write the data set of a Part 10 file to storage; None where it is no such file."""
     head = b""
     for chunk in chunks:

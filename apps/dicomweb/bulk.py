@@ -164,7 +164,7 @@ class Spool:
             for chunk in part.chunks():
                 self._file.write(chunk)
                 length += len(chunk)
-                head = head or chunk
+                head = head or bytes(chunk)
         except OSError as error:
             full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise (StorageFullError if full else StorageError)(reason=str(error)) from error

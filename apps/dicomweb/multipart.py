@@ -78,18 +78,22 @@ class IncomingPart:
     headers: dict[str, str]
     reader: "MultipartReader" = field(repr=False)
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[memoryview]:
         """Yield the body."""
         return self.reader.body()
 
 
 class MultipartReader:
-    """Reads a multipart body part by part, with memory for two reads and a boundary."""
+    """Reads a multipart body part by part, with memory for two reads and a boundary.
+
+    It yields views of what was read; only where a boundary may have begun is a piece copied.
+    """
 
     def __init__(self, source: Readable, boundary: str) -> None:
         self._source = source
         self._mark = b"\r\n--" + boundary.encode("latin-1")
         self._buffer = b"\r\n"  # so that the first boundary looks like the others
+        self._start = 0  # of what nobody has been given
         self._ended = False
 
     def parts(self) -> Iterator[IncomingPart]:
@@ -103,50 +107,62 @@ class MultipartReader:
         while not self._ended:
             yield IncomingPart(self._headers(), self)
 
-    def body(self) -> Iterator[bytes]:
+    def body(self) -> Iterator[memoryview]:
         """Yield bytes up to the next boundary, and go behind it."""
-        keep = len(self._mark) + 2
         while True:
-            at = self._buffer.find(self._mark)
+            at = self._buffer.find(self._mark, self._start)
+            end = at if at >= 0 else len(self._buffer) - self._begun()
+            if end > self._start:
+                yield memoryview(self._buffer)[self._start : end]
+                self._start = end
             if at >= 0:
-                if at:
-                    yield self._buffer[:at]
-                self._buffer = self._buffer[at + len(self._mark) :]
+                self._start += len(self._mark)
                 self._pass_line()
                 return
-            if len(self._buffer) > keep:
-                yield self._buffer[:-keep]
-                self._buffer = self._buffer[-keep:]
             self._more()
+
+    def _begun(self) -> int:
+        """Return how many bytes at the buffer's end may be the beginning of a boundary."""
+        mark = self._mark
+        last = self._buffer[max(self._start, len(self._buffer) - len(mark) + 1) :]
+        at = last.find(mark[:1])
+        while at >= 0 and not mark.startswith(last[at:]):
+            at = last.find(mark[:1], at + 1)
+        return len(last) - at if at >= 0 else 0
 
     def _pass_line(self) -> None:
         """Go behind the rest of the boundary's line; `--` ends the body."""
-        while len(self._buffer) < 2:
+        while len(self._buffer) < self._start + 2:
             self._more()
-        if self._buffer.startswith(b"--"):
+        if self._buffer.startswith(b"--", self._start):
             self._ended = True
             return
-        while (end := self._buffer.find(b"\r\n")) < 0:
-            if len(self._buffer) > MAX_HEADER_BYTES:
-                message = "A boundary line does not end."
-                raise MalformedError(message)
-            self._more()
-        self._buffer = self._buffer[end + 2 :]
+        self._start = self._find(b"\r\n", "A boundary line does not end.") + 2
 
     def _headers(self) -> dict[str, str]:
-        while (end := (b"\r\n" + self._buffer).find(b"\r\n\r\n")) < 0:
-            if len(self._buffer) > MAX_HEADER_BYTES:
-                message = "The headers of a part do not end."
-                raise MalformedError(message)
+        while len(self._buffer) < self._start + 2:
             self._more()
-        lines = self._buffer[: max(end - 2, 0)].decode("latin-1").split("\r\n")
-        self._buffer = self._buffer[end + 2 :]
+        if self._buffer.startswith(b"\r\n", self._start):
+            self._start += 2
+            return {}
+        end = self._find(b"\r\n\r\n", "The headers of a part do not end.")
+        lines = self._buffer[self._start : end].decode("latin-1").split("\r\n")
+        self._start = end + 4
         pairs = (line.partition(":") for line in lines if ":" in line)
         return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+    def _find(self, end: bytes, missing: str) -> int:
+        """Return where the next such bytes begin, reading on until they have come."""
+        while (at := self._buffer.find(end, self._start)) < 0:
+            if len(self._buffer) - self._start > MAX_HEADER_BYTES:
+                raise MalformedError(missing)
+            self._more()
+        return at
 
     def _more(self) -> None:
         data = self._source.read(READ_BYTES)
         if not data:
             message = "The body ends before its closing boundary."
             raise MalformedError(message)
-        self._buffer += data
+        rest = self._buffer[self._start :]
+        self._buffer, self._start = rest + data if rest else data, 0
