@@ -10,7 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 
 from apps.dicomweb.errors import MalformedError
 
-READ_BYTES = 256 * 1024
+READ_BYTES = 1 << 20
 MAX_HEADER_BYTES = 16 * 1024
 
 
