@@ -2,8 +2,11 @@
 
 import datetime
 
+import pytest
+
 from apps.accounts.domain import Role
 from apps.accounts.models import User
+from apps.core import clock
 from apps.scheduling import services
 from apps.scheduling.models import Appointment, Room, ScheduledStep
 from tests.scheduling.conftest import BERLIN, Department, make_department
@@ -24,6 +27,16 @@ def today_at(text: str, now: datetime.datetime) -> datetime.datetime:
     return datetime.datetime.combine(date, datetime.time.fromisoformat(text), BERLIN).astimezone(
         datetime.UTC
     )
+
+
+def by_day(monkeypatch: pytest.MonkeyPatch) -> datetime.datetime:
+    """Return the time, told earlier in the evening: the day must hold what is booked after now."""
+    now = clock.now()
+    if now.hour >= 19:
+        late, told = now - now.replace(hour=18), clock.now
+        now -= late
+        monkeypatch.setattr(clock, "now", lambda: told() - late)
+    return now
 
 
 class BusyDay:

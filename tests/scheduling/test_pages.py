@@ -10,10 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from apps.accounts.domain import Role
-from apps.core import clock
 from apps.scheduling import services
 from apps.scheduling.models import Appointment, ScheduledStep
-from tests.scheduling.builders import PASSWORD, BusyDay
+from tests.scheduling.builders import PASSWORD, BusyDay, by_day
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.django_db(transaction=True)]
 
@@ -25,12 +24,7 @@ SIZES = {"desk": (1440, 900), "phone": (390, 844)}
 @pytest.fixture
 def busy(db, settings, monkeypatch):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    now = clock.now()
-    if now.hour >= 19:  # the day of the tests must hold what they book after now
-        late, told = now - now.replace(hour=18), clock.now
-        now -= late
-        monkeypatch.setattr(clock, "now", lambda: told() - late)
-    day = BusyDay(now)
+    day = BusyDay(by_day(monkeypatch))
     day.fill()
     return day
 

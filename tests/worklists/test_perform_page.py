@@ -12,7 +12,7 @@ from apps.accounts.domain import Role
 from apps.core import clock
 from apps.scheduling.models import ScheduledStep
 from apps.studies.models import Study, StudyMatch
-from tests.scheduling.builders import PASSWORD, BusyDay
+from tests.scheduling.builders import PASSWORD, BusyDay, by_day
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.django_db(transaction=True)]
 
@@ -21,9 +21,9 @@ SHOTS = os.environ.get("ISOCENTER_SHOTS")
 
 
 @pytest.fixture
-def busy(db, settings):
+def busy(db, settings, monkeypatch):
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    day = BusyDay(clock.now())
+    day = BusyDay(by_day(monkeypatch))
     day.fill()
     return day
 
