@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from apps.core.clock import now
+from apps.core import clock as the_clock
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 NAME_SEPARATORS = re.compile(r"[\^\s]+")
@@ -92,7 +92,7 @@ def when(value: dt.date | dt.datetime | str | None) -> str:
     day = as_date(value)
     if day is None:
         return str(value or "")
-    today = timezone.localdate(now())
+    today = timezone.localdate(the_clock.now())
     near = {0: "today", -1: "yesterday", 1: "tomorrow"}.get((day - today).days)
     time = f" {clock(value)}" if isinstance(value, dt.datetime) else ""
     if near:
@@ -124,7 +124,7 @@ def duration(value: dt.timedelta | float | None) -> str:
 
 def since(value: dt.datetime | None) -> str:
     """How long ago a moment was: `38 min`."""
-    return "" if value is None else duration(now() - value)
+    return "" if value is None else duration(the_clock.now() - value)
 
 
 def age(birth: dt.date | str | None, at: dt.date | None = None) -> str:
@@ -133,7 +133,7 @@ def age(birth: dt.date | str | None, at: dt.date | None = None) -> str:
     `at` is the day asked about (of the exam, say); without it, today.
     """
     born = as_date(birth)
-    day = at or timezone.localdate(now())
+    day = at or timezone.localdate(the_clock.now())
     if born is None or born > day:
         return ""
     months = (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)

@@ -13,8 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts.domain import Permission
 from apps.accounts.pages import page, status_of
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import DomainError, InvalidInputError
 from apps.patients.selectors import current, primary_identifier
 from apps.reports import audit_events, policies, services
@@ -51,7 +51,7 @@ def report(request: HttpRequest, pk: int) -> HttpResponse:
     versions = versions_visible_to(actor, found)
     writes = may_write and bool(found.draft_kind) and found.status != "cancelled"
     item = next((i for i in reading_items(found) if i.state != ReadingItem.State.DONE), None)
-    held = item if item and claim_holds(item, now()) else None
+    held = item if item and claim_holds(item, clock.now()) else None
     other = held.claimed_by if held and held.claimed_by_id != actor.user_id else None
     context = _frame(actor, found) | {
         "versions": versions,
@@ -85,7 +85,7 @@ def draft(request: HttpRequest, pk: int) -> HttpResponse:
             revision=sent["revision"],
             sections=sent["sections"],
             page=sent["page"],
-            at=now(),
+            at=clock.now(),
         )
     except DomainError as error:
         if not _wants_json(request):
@@ -111,7 +111,7 @@ def preliminary(request: HttpRequest, pk: int) -> HttpResponse:
         request,
         pk,
         lambda actor, revision: services.report_preliminary(
-            actor=actor, report_id=pk, revision=revision, at=now()
+            actor=actor, report_id=pk, revision=revision, at=clock.now()
         ),
     )
 
@@ -164,7 +164,7 @@ def withdraw(request: HttpRequest, pk: int) -> HttpResponse:
             report_id=pk,
             reason=request.POST.get("reason", ""),
             reauthenticated_at=reauthenticate(request, pk),
-            at=now(),
+            at=clock.now(),
         ),
     )
 
@@ -178,7 +178,7 @@ def revise(request: HttpRequest, pk: int) -> HttpResponse:
         message = "Choose an addendum or a correction."
         raise InvalidInputError(message, field="kind")
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    services.report_revise(actor=actor, report_id=pk, kind=DraftKind(kind), at=now())
+    services.report_revise(actor=actor, report_id=pk, kind=DraftKind(kind), at=clock.now())
     return redirect("reports:report", pk=pk)
 
 
@@ -186,7 +186,7 @@ def revise(request: HttpRequest, pk: int) -> HttpResponse:
 @page(Permission.REPORT_SIGN)
 def discard(request: HttpRequest, pk: int) -> HttpResponse:
     """Drop an addendum or a correction that was not signed."""
-    services.report_discard(actor=request.actor, report_id=pk, at=now())  # type: ignore[attr-defined]
+    services.report_discard(actor=request.actor, report_id=pk, at=clock.now())  # type: ignore[attr-defined]
     return redirect("reports:report", pk=pk)
 
 
@@ -196,7 +196,7 @@ def settle(request: HttpRequest, pk: int, kept: int) -> HttpResponse:
     """Put a kept text in place of the report's, or drop it."""
     take = request.POST.get("take") == "1"
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    services.kept_text_settle(actor=actor, kept_text_id=kept, take=take, at=now())
+    services.kept_text_settle(actor=actor, kept_text_id=kept, take=take, at=clock.now())
     return redirect("reports:report", pk=pk)
 
 

@@ -4,6 +4,8 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
+
 from apps.orders.models import RequestedProcedure
 from apps.patients.models import Patient
 from apps.studies.domain import MatchReason
@@ -32,19 +34,19 @@ def strong_candidates(
 
     `issuer` is the accession number's; where the image names none, that of the sender's site.
     """
-    procedures = RequestedProcedure.objects.select_related("order__patient__survivor")
-    issued = procedures.filter(study_instance_uid=study_instance_uid).first()
-    if issued is not None:
+    issued = _with_orders(RequestedProcedure.objects.filter(study_instance_uid=study_instance_uid))
+    if issued:
         evidence = "the Study Instance UID is the one we issued"
-        return [Candidate(issued, BY_UID, MatchReason.STUDY_INSTANCE_UID, evidence)]
+        return [Candidate(issued[0], BY_UID, MatchReason.STUDY_INSTANCE_UID, evidence)]
     if not accession_number:
         return []
     evidence = f"accession number {accession_number} of {issuer}"
+    of_accession = RequestedProcedure.objects.filter(
+        order__accession_number=accession_number, order__issuer_of_accession_number=issuer
+    )
     return [
         Candidate(procedure, BY_ACCESSION, MatchReason.ACCESSION_NUMBER, evidence)
-        for procedure in procedures.filter(
-            order__accession_number=accession_number, order__issuer_of_accession_number=issuer
-        ).order_by("number")
+        for procedure in _with_orders(of_accession)
     ]
 
 
@@ -73,14 +75,11 @@ def weak_candidates(
     body part.
     """
     kept = patient.survivor_id or patient.pk
-    procedures = (
-        RequestedProcedure.objects.select_related("order__patient__survivor")
-        .filter(order__patient__in=[kept, patient.pk], order__status__in=LIVE_ORDERS, matches=None)
-        .exclude(order__status="CM")
-        .prefetch_related("scheduled_steps")
-    )
+    procedures = RequestedProcedure.objects.filter(
+        order__patient__in=[kept, patient.pk], order__status__in=LIVE_ORDERS, matches=None
+    ).exclude(order__status="CM")
     found = []
-    for procedure in procedures:
+    for procedure in _with_orders(procedures):
         score, evidence = 40, ["same patient"]
         if modality and procedure.modality == modality:
             score += 30
@@ -93,3 +92,16 @@ def weak_candidates(
             evidence.append(f"body part {body_part}")
         found.append(Candidate(procedure, score, MatchReason.WEAK_KEYS, ", ".join(evidence)))
     return sorted(found, key=lambda c: (-c.score, c.procedure.pk))
+
+
+def _with_orders(procedures: QuerySet[RequestedProcedure]) -> list[RequestedProcedure]:
+    """Load exams with all that matching looks at, if there are any: mostly there are none."""
+    keys = list(procedures.values_list("pk", flat=True))
+    if not keys:
+        return []
+    return list(
+        RequestedProcedure.objects.filter(pk__in=keys)
+        .select_related("order__patient__survivor")
+        .prefetch_related("scheduled_steps")
+        .order_by("number")
+    )

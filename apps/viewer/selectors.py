@@ -142,7 +142,7 @@ def viewer_launch(
     keys = [study.pk for study in [*opened, *priors]]
     reports = reports_of_studies(actor, keys)
     series = _series_of(keys)
-    today = timezone.localdate()
+    today = timezone.localdate(clock.now())
     claim = own_claim(actor, opened[0].pk, clock.now())
     return Launch(
         patient=patient_words(patient),
@@ -186,7 +186,7 @@ def patient_words(patient: Patient) -> PatientWords:
 def study_moment(study: Study) -> str:
     """Return when a study was made, for a heading: `today 09:31`, `19 Aug 2024`."""
     day = as_date(study.study_date)
-    if day == timezone.localdate():
+    if day == timezone.localdate(clock.now()):
         return f"today {_clock(study.study_time)}".strip()
     return when(day) if day else "no date"
 

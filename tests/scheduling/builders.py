@@ -30,10 +30,11 @@ def today_at(text: str, now: datetime.datetime) -> datetime.datetime:
 
 
 def by_day(monkeypatch: pytest.MonkeyPatch) -> datetime.datetime:
-    """Return the time, told earlier in the evening: the day must hold what is booked after now."""
+    """Return the time; told as last evening's at night: the day must hold what is around now."""
     now = clock.now()
-    if now.hour >= 19:
-        late, told = now - now.replace(hour=18), clock.now
+    if not 6 <= now.hour < 19:
+        evening = now.replace(hour=18)
+        late, told = (now - evening) % datetime.timedelta(days=1), clock.now
         now -= late
         monkeypatch.setattr(clock, "now", lambda: told() - late)
     return now

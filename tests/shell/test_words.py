@@ -7,7 +7,7 @@ from django.template import Context, Template
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.core import words
+from apps.core import clock, words
 from apps.core.chain import ChainLink
 from apps.patients.models import Patient
 
@@ -16,7 +16,7 @@ NOW = dt.datetime(2026, 3, 12, 9, 42, tzinfo=dt.UTC)
 
 @pytest.fixture(autouse=True)
 def noon(monkeypatch):
-    monkeypatch.setattr(words, "now", lambda: NOW)
+    monkeypatch.setattr(clock, "now", lambda: NOW)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,11 @@ import datetime
 import hashlib
 from collections.abc import Sequence
 
+from django.db import IntegrityError
+
 from apps.accounts.models import Site
 from apps.core.actors import Actor
+from apps.core.steps import savepoint
 from apps.patients.domain import Demographics, QualifiedId
 from apps.patients.models import Patient, PatientIdentifier
 from apps.patients.selectors import alias_keys, current, patient_by_identifier
@@ -41,30 +44,32 @@ def studies_for(
     created = []
     for uid in sorted(first.keys() - studies.keys()):
         study = _new_study(first[uid], actor=actor, site=site, at=at)
-        Study.objects.bulk_create([study], ignore_conflicts=True)
-        found = lock_studies([uid])[uid]
-        studies[uid] = found
-        if found.first_received_at == at and found.source == actor.display[:100]:
-            created.append(found)
+        try:
+            with savepoint():
+                study.save(force_insert=True)
+        except IntegrityError:  # another batch was faster
+            studies |= lock_studies([uid])
+        else:
+            studies[uid] = study
+            created.append(study)
     return studies, created
 
 
 def series_for(
-    batch: Sequence[Received], studies: dict[str, Study]
+    batch: Sequence[Received], studies: dict[str, Study], created: Sequence[Study]
 ) -> dict[tuple[str, str], Series]:
-    """Return the batch's series by (study UID, series UID); new ones are made."""
+    """Return the batch's series by (study UID, series UID); new ones are made.
+
+    Their studies are locked, so that nobody else makes them. Those just created have none yet.
+    """
     first: dict[tuple[str, str], Received] = {}
     for received in batch:
         first.setdefault((received.study_instance_uid, received.series_instance_uid), received)
-    found = _series(studies, first)
-    missing = first.keys() - found.keys()
-    if missing:
-        Series.objects.bulk_create(
-            [_new_series(studies[key[0]], first[key]) for key in sorted(missing)],
-            ignore_conflicts=True,
-        )
-        found = _series(studies, first)
-    return found
+    older = {uid: study for uid, study in studies.items() if study not in created}
+    found = _series(older, first) if older else {}
+    missing = sorted(first.keys() - found.keys())
+    made = Series.objects.bulk_create(_new_series(studies[key[0]], first[key]) for key in missing)
+    return found | dict(zip(missing, made, strict=True))
 
 
 def _series(

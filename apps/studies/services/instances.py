@@ -289,7 +289,7 @@ def _record(
     site = _site(actor)
     batch = where_they_are(batch)
     studies, created = studies_for(batch, actor=actor, site=site, at=at)
-    series = series_for(batch, studies)
+    series = series_for(batch, studies, created)
     filed = file_instances(
         [(r, series[r.study_instance_uid, r.series_instance_uid]) for r in batch],
         source=actor.display[:100],

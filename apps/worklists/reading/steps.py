@@ -48,11 +48,14 @@ def study_sync(*, study_id: int, at: datetime.datetime) -> list[ReadingItem]:
     """
     require_transaction()
     study = Study.objects.select_related("patient", "site").get(pk=study_id)
-    exams = list(
-        RequestedProcedure.objects.filter(matches__study=study)
-        .select_related("order__patient", "order__site")
-        .order_by("pk")
-    )
+    matched = StudyMatch.objects.filter(study=study)
+    exams: list[RequestedProcedure] = []
+    if keys := list(matched.values_list("requested_procedure_id", flat=True)):
+        exams = list(
+            RequestedProcedure.objects.filter(pk__in=keys)
+            .select_related("order__patient", "order__site")
+            .order_by("pk")
+        )
     _drop_unmatched(study, keep=exams)
     if exams:
         items = [_exam_item(exam, study, at) for exam in exams]

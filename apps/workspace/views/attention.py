@@ -15,8 +15,8 @@ from apps.accounts.domain import Permission
 from apps.accounts.models import AttentionItem
 from apps.accounts.pages import page
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import DomainError, NotFoundError, NotPermittedError
 from apps.core.toasts import toast
 from apps.workspace import audit_events
@@ -80,11 +80,15 @@ def deed(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     try:
         if verb == CLOSE:
             item_close(
-                actor=actor, model=kind.model, key=row.pk, reason=said.get("reason", ""), at=now()
+                actor=actor,
+                model=kind.model,
+                key=row.pk,
+                reason=said.get("reason", ""),
+                at=clock.now(),
             )
             words, undo, facts = "Closed", REOPEN, {}
         elif verb in kind.acts:
-            done = kind.acts[verb](actor, row, said, now())
+            done = kind.acts[verb](actor, row, said, clock.now())
             words, undo, facts = done.words, done.undo, dict(done.facts)
         else:
             raise NotFoundError(verb=verb)
@@ -109,10 +113,10 @@ def undo(request: HttpRequest, key: str, verb: str) -> HttpResponse:
     kind, row = selectors.row_access(actor, key)
     facts = request.GET.dict()
     if verb == REOPEN:
-        item_reopen(actor=actor, model=kind.model, key=row.pk, at=now())
+        item_reopen(actor=actor, model=kind.model, key=row.pk, at=clock.now())
         words = "It stands open again"
     elif verb in kind.undos and all(value.isdecimal() for value in facts.values()):
-        words = kind.undos[verb](actor, row, facts, now())
+        words = kind.undos[verb](actor, row, facts, clock.now())
     else:
         raise NotFoundError(verb=verb)
     return toast(HttpResponse(status=204), words)
@@ -148,4 +152,4 @@ def _groups(counts: dict[str, int]) -> list[tuple[str, list[tuple[Kind, int]]]]:
 
 
 def _midnight() -> datetime.datetime:
-    return timezone.localtime(now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    return timezone.localtime(clock.now()).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -15,8 +15,8 @@ from apps.accounts.domain import Permission
 from apps.accounts.models import ApplicationEntity
 from apps.accounts.pages import page
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.words import when
 from apps.dimse.models import AssociationRecord
 from apps.dimse.tasks import wake_answerer
@@ -162,7 +162,7 @@ def retry(request: HttpRequest, pk: int) -> HttpResponse:
     """Try everything that waits for the peer of one request now."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     row = _access(actor, pk)
-    commitments_retry(actor=actor, ae_title=row.ae_title, at=now())
+    commitments_retry(actor=actor, ae_title=row.ae_title, at=clock.now())
     wake_answerer()
     messages.success(request, f"Trying {row.ae_title} now")
     return redirect(f"{reverse('workspace:commitments')}?{urlencode({'who': row.ae_title})}")

@@ -11,8 +11,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.domain import Permission
 from apps.accounts.pages import page
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import DomainError
 from apps.core.toasts import toast
 from apps.orders import audit_events
@@ -111,7 +111,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
     if not reason:
         messages.error(request, "Say why the order is cancelled.")
         return redirect("workspace:order", pk=pk)
-    order_cancel_with_slot(actor=actor, order_id=pk, reason=reason, at=now())
+    order_cancel_with_slot(actor=actor, order_id=pk, reason=reason, at=clock.now())
     messages.success(request, "The order is cancelled")
     return redirect("workspace:order", pk=pk)
 
@@ -121,7 +121,7 @@ def cancel(request: HttpRequest, pk: int) -> HttpResponse:
 def accept(request: HttpRequest, pk: int) -> HttpResponse:
     """Accept an order that was to be vetted."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    order_accept(actor=actor, order_id=pk, at=now())
+    order_accept(actor=actor, order_id=pk, at=clock.now())
     messages.success(request, "Accepted; it can be booked")
     return redirect("workspace:order", pk=pk)
 
@@ -131,7 +131,7 @@ def accept(request: HttpRequest, pk: int) -> HttpResponse:
 def undo(request: HttpRequest, pk: int) -> HttpResponse:
     """Take back an order that was just placed."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    order_cancel_with_slot(actor=actor, order_id=pk, reason="Taken back at once", at=now())
+    order_cancel_with_slot(actor=actor, order_id=pk, reason="Taken back at once", at=clock.now())
     return toast(HttpResponse(status=204), "The order is taken back")
 
 
@@ -154,7 +154,7 @@ def _placed(actor: Actor, patient: Patient, form: OrderForm) -> Order | None:
             patient_id=patient.pk,
             site_id=said["site"].pk,
             exams=[exam],
-            at=now(),
+            at=clock.now(),
             priority=Priority(said["priority"]),
             indication=Indication(
                 reason=said["reason"],
@@ -175,7 +175,7 @@ def _placed(actor: Actor, patient: Patient, form: OrderForm) -> Order | None:
 
 
 def _again(actor: Actor, patient: Patient, procedure: Procedure) -> list[RequestedProcedure]:
-    return duplicates(actor, patient=patient, procedure_ids=[procedure.pk], at=now())
+    return duplicates(actor, patient=patient, procedure_ids=[procedure.pk], at=clock.now())
 
 
 def _alerts(actor: Actor, patient: Patient, procedure: Procedure | None) -> dict[str, Any]:

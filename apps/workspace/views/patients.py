@@ -14,8 +14,8 @@ from apps.audit.models import Outcome
 from apps.audit.registry import event_type
 from apps.audit.selectors import patient_viewers
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import NotFoundError
 from apps.patients import audit_events
 from apps.patients.models import Patient
@@ -74,8 +74,8 @@ def jacket(request: HttpRequest, pk: int) -> HttpResponse:
         "years": years_of(exams),
         "opened": opened,
         "thumbs": [t for exam in exams if exam.key == opened for t in thumbs_of(exam)],
-        "timeline": timeline(exams, timezone.localdate(now())),
-        "timeline_narrow": timeline(exams, timezone.localdate(now()), narrow=True),
+        "timeline": timeline(exams, timezone.localdate(clock.now())),
+        "timeline_narrow": timeline(exams, timezone.localdate(clock.now()), narrow=True),
         "viewers": viewers_of(actor, patient),
         "actions": actions_for(actor, patient, exams, opened),
     }
@@ -112,7 +112,7 @@ def opened_of(exams: list[Exam], asked: str) -> str:
 
 def years_of(exams: list[Exam]) -> list[dict[str, Any]]:
     """The exams under their years; what is three years old or more stands together."""
-    bound = timezone.localdate(now()).year - 2
+    bound = timezone.localdate(clock.now()).year - 2
     groups: dict[str, list[Exam]] = {}
     for exam in exams:
         year = exam.day.year if exam.day else None

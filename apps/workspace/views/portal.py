@@ -12,8 +12,8 @@ from apps.accounts.models import Practice
 from apps.accounts.pages import page
 from apps.audit.models import Outcome
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import NotFoundError
 from apps.orders.models import RequestedProcedure
 from apps.patients.selectors import primary_identifier
@@ -88,7 +88,7 @@ def _listing(request: HttpRequest) -> dict[str, Any]:
     counts = result_counts(actor)
     show = asked if asked in SHOWS else ("mine" if counts["mine"] != "0" else "practice")
     found = results_of(actor, show=show, text=text)
-    at = now()
+    at = clock.now()
     groups = [
         ("New", [r for r in found if is_new(r, at)]),
         ("Waiting", [r for r in found if r.version is None]),

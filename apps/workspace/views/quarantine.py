@@ -16,8 +16,8 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from apps.accounts.domain import Permission
 from apps.accounts.pages import page
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import InvalidInputError, NotFoundError
 from apps.core.toasts import toast
 from apps.studies import audit_events
@@ -181,10 +181,10 @@ def decide(request: HttpRequest, verb: str) -> HttpResponse:
         keys = _keys(request.POST.getlist("key"))
         if verb == "release":
             words, good = _released(
-                quarantine_release(actor=actor, keys=keys, reason=reason, at=now())
+                quarantine_release(actor=actor, keys=keys, reason=reason, at=clock.now())
             )
         elif verb == "discard":
-            count = quarantine_discard(actor=actor, keys=keys, reason=reason, at=now())
+            count = quarantine_discard(actor=actor, keys=keys, reason=reason, at=clock.now())
             words, good = f"{_objects(count)} discarded", True
             undo = f"{reverse('workspace:quarantine-undo')}?{urlencode({'key': keys}, doseq=True)}"
         else:
@@ -220,7 +220,7 @@ def _objects(count: int) -> str:
 def undo(request: HttpRequest) -> HttpResponse:
     """Take a discard back; a toast says so, and once more after the page has loaded itself anew."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    count = quarantine_restore(actor=actor, keys=_keys(request.GET.getlist("key")), at=now())
+    count = quarantine_restore(actor=actor, keys=_keys(request.GET.getlist("key")), at=clock.now())
     words = f"{_objects(count)} back in quarantine"
     messages.success(request, words)
     return toast(HttpResponse(status=204), words)
@@ -232,7 +232,7 @@ def rules(request: HttpRequest) -> HttpResponse:
     """Show what becomes of defective objects by sender, and change the rule of one."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     if request.method == "POST":
-        _save_rule(request, actor, now())
+        _save_rule(request, actor, clock.now())
         return redirect("workspace:quarantine-rules")
     return render(
         request,

@@ -15,8 +15,8 @@ from apps.accounts.domain import Permission
 from apps.accounts.models import Site
 from apps.accounts.pages import page
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.toasts import toast
 from apps.core.words import person_name
 from apps.patients.selectors import current, primary_identifier
@@ -62,7 +62,7 @@ def listing(request: HttpRequest) -> HttpResponse:
         door="page",
         query=_query(filters),
     )
-    at = now()
+    at = clock.now()
     context: dict[str, Any] = {
         "rows": [reading_row(actor, item, at) for item in found.items],
         "filters": filters,
@@ -112,11 +112,11 @@ def preview(request: HttpRequest, pk: int) -> HttpResponse:
         Series.objects.filter(study__in=studies).select_related("study").order_by("study", "pk")
     )
     context = {
-        "row": reading_row(actor, item, now()),
+        "row": reading_row(actor, item, clock.now()),
         "identifier": primary_identifier(patient),
         "exam": next((e for e in exams if e.key == key), None),
         "priors": [e for e in exams if e.key != key and e.studies],
-        "timeline": timeline(exams, timezone.localdate(now()), narrow=True),
+        "timeline": timeline(exams, timezone.localdate(clock.now()), narrow=True),
         "series": series[:THUMBNAILS],
         "series_count": len(series),
         "viewer": viewer_query(studies),
@@ -137,7 +137,7 @@ def open_item(request: HttpRequest, pk: int) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     if request.method == "GET":
         return _go(request, _look_url(actor, pk))
-    item = services.reading_claim(actor=actor, item_id=pk, at=now())
+    item = services.reading_claim(actor=actor, item_id=pk, at=clock.now())
     return _go(request, _work_url(actor, item))
 
 
@@ -151,7 +151,7 @@ def write(request: HttpRequest, pk: int) -> HttpResponse:
     actor: Actor = request.actor  # type: ignore[attr-defined]
     if request.method == "GET":
         return _go(request, _look_url(actor, pk, report=True))
-    report = report_start(actor=actor, reading_item_id=pk, at=now())
+    report = report_start(actor=actor, reading_item_id=pk, at=clock.now())
     return _go(request, reverse("reports:report", args=[report.pk]))
 
 
@@ -161,7 +161,7 @@ def take_next(request: HttpRequest) -> HttpResponse:
     """Claim the next exam of this list for the reader, and go to it."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     filters = ReadingFilters.read(request.POST.dict())
-    item = services.reading_next(actor=actor, at=now(), filters=filters)
+    item = services.reading_next(actor=actor, at=clock.now(), filters=filters)
     return _go(request, _work_url(actor, item))
 
 
@@ -170,7 +170,7 @@ def take_next(request: HttpRequest) -> HttpResponse:
 def claim(request: HttpRequest, pk: int) -> HttpResponse:
     """Take an exam without opening it."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    item = services.reading_claim(actor=actor, item_id=pk, at=now())
+    item = services.reading_claim(actor=actor, item_id=pk, at=clock.now())
     return _said(item, "Claimed: {}", reverse("reading:release", args=[pk]))
 
 
@@ -179,7 +179,7 @@ def claim(request: HttpRequest, pk: int) -> HttpResponse:
 def release(request: HttpRequest, pk: int) -> HttpResponse:
     """Give an exam back."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    item = services.reading_release(actor=actor, item_id=pk, at=now())
+    item = services.reading_release(actor=actor, item_id=pk, at=clock.now())
     return _said(item, "Given back: {}", reverse("reading:claim", args=[pk]))
 
 
@@ -197,7 +197,9 @@ def toggle(request: HttpRequest, pk: int) -> HttpResponse:
 def heartbeat(request: HttpRequest, pk: int) -> HttpResponse:
     """Keep the reader's claim alive; tells the page where it is not the reader's any more."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    return JsonResponse({"claimed": services.reading_heartbeat(actor=actor, item_id=pk, at=now())})
+    return JsonResponse(
+        {"claimed": services.reading_heartbeat(actor=actor, item_id=pk, at=clock.now())}
+    )
 
 
 @require_POST
@@ -206,7 +208,7 @@ def hand_off(request: HttpRequest, pk: int) -> HttpResponse:
     """Leave an exam to another reader."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     to = _number(request.POST.get("reader"), 0)
-    item = services.reading_hand_off(actor=actor, item_id=pk, to_user_id=to, at=now())
+    item = services.reading_hand_off(actor=actor, item_id=pk, to_user_id=to, at=clock.now())
     return _said(item, f"Handed to {item.assigned_to}: {{}}")
 
 
@@ -216,7 +218,7 @@ def force_release(request: HttpRequest, pk: int) -> HttpResponse:
     """Take an exam away from its reader, with a reason."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
     item = services.reading_force_release(
-        actor=actor, item_id=pk, reason=request.POST.get("reason", ""), at=now()
+        actor=actor, item_id=pk, reason=request.POST.get("reason", ""), at=clock.now()
     )
     return _said(item, "Free again: {}")
 
@@ -291,7 +293,7 @@ def _work_url(actor: Actor, item: ReadingItem) -> str:
         query = QueryDict(mutable=True)
         query["StudyInstanceUIDs"] = studies
         return f"{reverse('viewer:viewer')}?{query.urlencode()}"
-    report = report_start(actor=actor, reading_item_id=item.pk, at=now())
+    report = report_start(actor=actor, reading_item_id=item.pk, at=clock.now())
     return reverse("reports:report", args=[report.pk])
 
 

@@ -14,8 +14,8 @@ from django.views.decorators.http import require_GET, require_POST
 from apps.accounts.domain import Permission
 from apps.accounts.pages import page, status_of
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import DomainError, InvalidInputError
 from apps.studies import audit_events
 from apps.studies.domain import FileOutcome
@@ -95,7 +95,7 @@ def upload(request: HttpRequest) -> HttpResponse:
 @said
 def begin(request: HttpRequest) -> HttpResponse:
     """Begin an upload; answers its number."""
-    row = upload_begin(actor=request.actor, at=now())  # type: ignore[attr-defined]
+    row = upload_begin(actor=request.actor, at=clock.now())  # type: ignore[attr-defined]
     return JsonResponse(
         {"id": row.pk, "url": reverse("workspace:upload-one", kwargs={"pk": row.pk})}
     )
@@ -118,7 +118,7 @@ def offer(request: HttpRequest, pk: int) -> HttpResponse:
         actor=request.actor,  # type: ignore[attr-defined]
         upload_id=pk,
         offers=_offers(request),
-        at=now(),
+        at=clock.now(),
     )
     return JsonResponse({"files": [_file(row) for row in rows]})
 
@@ -136,7 +136,7 @@ def wholes(request: HttpRequest, pk: int) -> HttpResponse:
         upload_id=pk,
         file_ids=[int(key) for key in keys],
         chunks=_body(request),
-        at=now(),
+        at=clock.now(),
     )
     return JsonResponse({"files": [_file(row) for row in rows]})
 
@@ -155,7 +155,7 @@ def piece(request: HttpRequest, pk: int) -> HttpResponse:
         offset=int(offset),
         length=int(length),
         chunks=_body(request),
-        at=now(),
+        at=clock.now(),
     )
     return JsonResponse(_file(row))
 
@@ -165,7 +165,7 @@ def piece(request: HttpRequest, pk: int) -> HttpResponse:
 @said
 def end(request: HttpRequest, pk: int) -> HttpResponse:
     """End an upload; what did not come whole is given up."""
-    upload_end(actor=request.actor, upload_id=pk, at=now())  # type: ignore[attr-defined]
+    upload_end(actor=request.actor, upload_id=pk, at=clock.now())  # type: ignore[attr-defined]
     return HttpResponse(status=204)
 
 

@@ -13,8 +13,8 @@ from pydicom.uid import UID
 from apps.accounts.domain import Permission
 from apps.accounts.pages import page
 from apps.audit.steps import record_read
+from apps.core import clock
 from apps.core.actors import Actor
-from apps.core.clock import now
 from apps.core.errors import ConflictError, NotFoundError
 from apps.core.toasts import toast
 from apps.core.words import person_name
@@ -112,7 +112,7 @@ def choose(request: HttpRequest, pk: int) -> HttpResponse:
             actor=actor,
             instance_id=pk,
             stored_object_id=int(stored) if stored.isdecimal() else 0,
-            at=now(),
+            at=clock.now(),
         )
     except ConflictError as error:
         messages.error(request, error.message)
@@ -136,7 +136,7 @@ def undo(request: HttpRequest, pk: int) -> HttpResponse:
         instance_id=pk,
         current_id=_number(request, "current"),
         before_id=_number(request, "before"),
-        at=now(),
+        at=clock.now(),
     )
     words = "As it was before, and open again"
     messages.success(request, words)
