@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 from celery import Task, shared_task  # noqa: TID251 - this is the replacement
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.core import clock, events
 from apps.core.models import OutboxDelivery
@@ -16,7 +16,6 @@ log = structlog.get_logger(__name__)
 
 MAX_ATTEMPTS = 12
 BATCH = 200
-_CLAIM = "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
 def pacs_task(
@@ -65,67 +64,46 @@ def route(name: str, *_: Any, **__: Any) -> dict[str, str]:
 
 
 def relay_once(limit: int = BATCH) -> int:
-    """Deliver what is due of up to `limit` aggregates and return how many deliveries were tried.
+    """Deliver up to `limit` due events and return how many were tried.
 
-    Several relays work beside one another, each on an aggregate of its own. A failing delivery
-    waits longer each time and is dead after `MAX_ATTEMPTS`; while it is alive, the later ones of
-    its subscriber and aggregate wait, so that order holds.
+    Takes the oldest undone delivery of each (subscriber, aggregate) only, so order holds; several
+    relays work beside one another, since a locked row is skipped. A failing delivery waits longer
+    each time and is dead after `MAX_ATTEMPTS`; while it is alive, later ones of its aggregate wait.
     """
     now = clock.now()
     waiting = OutboxDelivery.objects.filter(done_at=None, dead_at=None)
     heads = waiting.order_by("subscriber", "aggregate", "id").distinct("subscriber", "aggregate")
-    due = dict.fromkeys(head.aggregate for head in heads if head.due_at <= now)
-    return sum(_deliver(aggregate, now) for aggregate in list(due)[:limit])
+    due = [d.pk for d in heads if d.due_at <= now][:limit]
+    return sum(_deliver(pk) for pk in due)
 
 
-@transaction.atomic
-def _deliver(aggregate: str, now: datetime.datetime) -> int:
-    """Deliver what is due of an aggregate, in one transaction, unless another relay is at it."""
-    with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, [f"outbox:{aggregate}"])
-        [claimed] = cursor.fetchone()
-    if not claimed:
-        return 0
-    waiting = (
-        OutboxDelivery.objects.select_for_update(of=("self",))
-        .select_related("event")
-        .filter(aggregate=aggregate, done_at=None, dead_at=None)
-        .order_by("id")
-    )
-    tried, behind = [], set()
-    for delivery in waiting:
-        if delivery.subscriber in behind:
-            continue
-        if delivery.due_at <= now:
-            tried.append(delivery)
-            _hand_over(delivery)
-        if delivery.done_at is None:
-            behind.add(delivery.subscriber)
-    done = [delivery.pk for delivery in tried if delivery.done_at]
-    OutboxDelivery.objects.filter(pk__in=done).update(done_at=clock.now(), error="")
-    for delivery in tried:
-        if not delivery.done_at:
-            delivery.save(update_fields=["attempts", "due_at", "dead_at", "error"])
-    return len(tried)
-
-
-def _hand_over(delivery: OutboxDelivery) -> None:
-    """Have the subscriber take it, or note that it failed."""
-    event = delivery.event
-    handler = events.subscribers_of(event.name).get(delivery.subscriber)
-    try:
-        if handler is None:
-            message = f"no subscriber {delivery.subscriber} is installed"
-            raise LookupError(message)
-        with transaction.atomic():
-            handler(
-                events.Event(
-                    event.pk, event.name, event.aggregate, event.payload, event.published_at
+def _deliver(pk: int) -> int:
+    with transaction.atomic():
+        delivery = (
+            OutboxDelivery.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("event")
+            .filter(pk=pk, done_at=None, dead_at=None)
+            .first()
+        )
+        if delivery is None:
+            return 0
+        event = delivery.event
+        handler = events.subscribers_of(event.name).get(delivery.subscriber)
+        try:
+            if handler is None:
+                message = f"no subscriber {delivery.subscriber} is installed"
+                raise LookupError(message)
+            with transaction.atomic():
+                handler(
+                    events.Event(
+                        event.pk, event.name, event.aggregate, event.payload, event.published_at
+                    )
                 )
-            )
-        delivery.done_at = clock.now()
-    except Exception as error:
-        _postpone(delivery, error)
+            delivery.done_at, delivery.error = clock.now(), ""
+        except Exception as error:
+            _postpone(delivery, error)
+        delivery.save(update_fields=["attempts", "due_at", "done_at", "dead_at", "error"])
+    return 1
 
 
 def _postpone(delivery: OutboxDelivery, error: Exception) -> None:
