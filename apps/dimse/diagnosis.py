@@ -111,7 +111,16 @@ def summary(row: AssociationRecord) -> str:
     if first is not None:
         return first.what
     count = sum(row.messages.values())
-    return f"{count} answer{'' if count == 1 else 's'}, all well" if count else "Opened and closed"
+    if not count:
+        return "Opened and closed"
+    warned = sum(times for key, times in row.messages.items() if is_warning(_status(key)))
+    answers = f"{count} answer{'' if count == 1 else 's'}"
+    return f"{answers}, {warned} with a warning" if warned else f"{answers}, all well"
+
+
+def _status(key: str) -> int:
+    """Return the status of what a record counts: `C-STORE 0000H`."""
+    return int(key.rpartition(" ")[2].rstrip("H"), 16)
 
 
 def _of_end(row: AssociationRecord) -> Iterator[Finding]:
@@ -220,7 +229,7 @@ def _of_contexts(row: AssociationRecord) -> Iterator[Finding]:
 def _of_messages(row: AssociationRecord) -> Iterator[Finding]:
     for key in sorted(row.messages):
         service, _, code = key.rpartition(" ")
-        status = int(code.rstrip("H"), 16)
+        status = _status(key)
         if status in (0, CANCELLED, *_PENDING) or is_warning(status):
             continue
         what, todo = _STATUSES.get(

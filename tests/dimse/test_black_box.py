@@ -20,7 +20,7 @@ from apps.accounts.models import ApplicationEntity, Site
 from apps.core import clock
 from apps.core.actors import system_actor
 from apps.dimse import tasks
-from apps.dimse.diagnosis import findings, summary
+from apps.dimse.diagnosis import findings, is_failure, summary
 from apps.dimse.domain import End
 from apps.dimse.models import AssociationRecord, PortProbe
 from apps.dimse.recorder import Recorder
@@ -79,6 +79,8 @@ def test_what_storescu_did(server: Server, dcmtk: Callable[[str], str], tmp_path
     assert "1.2.840.10008.5.1.4.1.1.2" in {c[1] for c in accepted}
     assert all(c[4] in c[2] for c in accepted)
     assert summary(row) == "3 answers, all well"
+    row.messages = {"C-STORE 0000H": 2, "C-STORE B007H": 1}  # one is kept in quarantine
+    assert (summary(row), is_failure(row)) == ("3 answers, 1 with a warning", False)
     assert "P1" not in str(row.messages) + str(row.contexts)
 
 

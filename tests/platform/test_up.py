@@ -84,6 +84,13 @@ def test_not_ready_while_the_database_may_forget(running_product: Product, setti
         running_product.sql("SELECT pg_reload_conf()")
 
 
+def test_workers_give_way_to_the_doors(running_product: Product) -> None:
+    def niceness(name: str) -> int:
+        return os.getpriority(os.PRIO_PROCESS, running_product.pid(name))
+
+    assert niceness("worker") > niceness("dimse") == niceness("web") == niceness("mllp")
+
+
 def test_the_processes_may_not_alter_or_truncate(running_product: Product) -> None:
     for statement in ("TRUNCATE core_outboxevent CASCADE", "DROP TABLE core_outboxevent CASCADE"):
         code = (
