@@ -323,6 +323,33 @@ def send_in_thread(installed: Installation, files: list[Path]) -> Sending:
     return sending
 
 
+def test_kill_in_the_middle_of_500_images_loses_nothing_acknowledged(
+    installed: Installation, tmp_path: Path
+) -> None:
+    files = make_series(tmp_path / "a", 500)
+    installed.start()
+    sending = send_in_thread(installed, files)
+    sending.wait_for(200)
+    installed.kill()
+    sending.join(20)
+    acknowledged = set(sending.uids)
+    assert 200 <= len(acknowledged) < 500
+    assert_kept(installed, [path for path in files if path.name in acknowledged])
+
+    installed.start()
+    done = storescu(installed.port, "+sd", "127.0.0.1", str(installed.port), str(tmp_path / "a"))
+    assert done.returncode == 0, done.stderr
+    assert_kept(installed, files)
+    [study] = {
+        str(dcmread(path, specific_tags=["StudyInstanceUID"]).StudyInstanceUID) for path in files
+    }
+    counts = installed.rows(
+        "SELECT number_of_instances FROM studies_study WHERE study_instance_uid = %s", study
+    )
+    assert counts == [(500,)]
+    assert installed.stop() == 0
+
+
 def in_order(lines: Iterable[str]) -> Iterator[str]:
     """strace's lines: a sync where it ended, all else where it began, if threads came between."""
     begun: dict[str, str] = {}
